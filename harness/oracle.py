@@ -1,0 +1,131 @@
+"""The oracle, profile `reference`: what the reference worker answers, defects included.
+
+Source: mini-sglang's tokenizer worker at commit 20fcd7f, restated from its observed behaviour.
+Where the reference raises, and where one uid stands twice in a batch, there is no parity to reproduce:
+programs that do so are not made into goldens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from harness.model import DetokenizeRequest, Event, Program, Prompts
+from harness.tokenizer import Codec
+
+VERSION = "1"
+"""Goes up when the oracle's answers change; part of every golden's provenance."""
+
+_REPLACEMENT = "\ufffd"
+_IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def is_ideograph(char: str) -> bool:
+    """Whether the printable rule takes a character for a CJK ideograph."""
+    point = ord(char)
+    return any(low <= point <= high for low, high in _IDEOGRAPHS)
+
+
+def printable(text: str) -> str:
+    """The part of an uncommitted text that the reference shows all the same."""
+    if text.endswith("\n"):
+        return text
+    if text and is_ideograph(text[-1]):
+        return text
+    if len(text) > 1 and is_ideograph(text[-2]):
+        return text[:-1]
+    return text[: text.rfind(" ") + 1]
+
+
+@dataclass(slots=True)
+class _Stream:
+    ids: list[int] = field(default_factory=list)
+    committed: str = ""
+    surr: int = 0
+    read: int = 0
+    sent: int = 0
+
+
+class ReferenceDetokenizer:
+    """The streaming detokenizer of the reference: state for each uid, answers batch by batch."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._streams: dict[int, _Stream] = {}
+
+    def detokenize(self, requests: Sequence[DetokenizeRequest]) -> list[str]:
+        """One chunk of text a request, in the same order. No uid may stand twice in a batch."""
+        windows: list[list[int]] = []
+        prefixes: list[list[int]] = []
+        for request in requests:
+            stream = self._streams.setdefault(request.uid, _Stream())
+            if not (request.finished and request.next_token == self._codec.eos_id):
+                stream.ids.append(request.next_token)
+            windows.append(stream.ids[stream.surr :])
+            prefixes.append(stream.ids[stream.surr : stream.read])
+        window_texts = self._codec.decode_batch(windows)
+        prefix_texts = self._codec.decode_batch(prefixes)
+        return [
+            self._advance(request, window, len(prefix))
+            for request, window, prefix in zip(requests, window_texts, prefix_texts, strict=True)
+        ]
+
+    def abort(self, uid: int) -> None:
+        """Forget a uid. The reference has no such call; goldens with aborts are made so."""
+        self._streams.pop(uid, None)
+
+    def _advance(self, request: DetokenizeRequest, window: str, known: int) -> str:
+        stream = self._streams[request.uid]
+        new = window[known:]
+        if new and not new.endswith(_REPLACEMENT):
+            stream.committed += new
+            stream.surr, stream.read = stream.read, len(stream.ids)
+            output = stream.committed
+        else:
+            output = stream.committed + printable(new)
+        chunk = output[stream.sent :]
+        stream.sent = len(output)
+        if request.finished:
+            del self._streams[request.uid]
+        return chunk
+
+
+def answer_program(codec: Codec, program: Program) -> list[str | None]:
+    """The reference's chunk for every row of a program; None for an abort."""
+    detokenizer = ReferenceDetokenizer(codec)
+    answers: list[str | None] = []
+    for rows in batch_slices(program.batches):
+        if program.events[rows.start] == Event.ABORT:
+            detokenizer.abort(program.uids[rows.start])
+            answers.append(None)
+            continue
+        requests = [
+            DetokenizeRequest(uid, token, event == Event.FINISH)
+            for uid, token, event in zip(
+                program.uids[rows], program.tokens[rows], program.events[rows], strict=True
+            )
+        ]
+        answers.extend(detokenizer.detokenize(requests))
+    return answers
+
+
+def answer_prompts(codec: Codec, prompts: Prompts) -> list[list[int]]:
+    """The reference's ids for every prompt of a case, request by request as the reference does."""
+    return [codec.encode(request.prompt) for batch in prompts.batches for request in batch]
+
+
+def batch_slices(batches: Sequence[int]) -> Iterator[slice]:
+    """The rows of each batch, from the numbers of rows."""
+    start = 0
+    for rows in batches:
+        yield slice(start, start + rows)
+        start += rows

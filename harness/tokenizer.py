@@ -1,0 +1,186 @@
+"""Loading of tokenizer folders; the only module that imports `tokenizers` and `transformers`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Protocol
+
+from harness.errors import UnknownTokenizer
+from harness.model import Prompt, TokenView
+
+FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+
+
+class Codec(Protocol):
+    """The reference's own view of a tokenizer: what the oracle is computed from."""
+
+    eos_id: int
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """The ids of a prompt, special tokens added; a conversation is rendered first."""
+        ...
+
+    def decode_batch(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence of ids, special tokens shown."""
+        ...
+
+
+class TransformersCodec:
+    """A folder's tokenizer as the reference sees it, through transformers.
+
+    tokenizer.json is loaded as it is: `AutoTokenizer` may rebuild the pipeline from a declared class
+    and then disagree with the file.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        from transformers import PreTrainedTokenizerFast  # the `oracle` extra; slow to import
+
+        config = read_config(folder)
+        special = {key: value for key, value in config.items() if key in ("eos_token", "bos_token")}
+        self._tokenizer: Any = PreTrainedTokenizerFast(
+            tokenizer_file=str(folder / "tokenizer.json"), **special
+        )
+        template = folder / "chat_template.jinja"
+        if template.is_file():
+            self._tokenizer.chat_template = template.read_text(encoding="utf-8")
+        self.eos_id: int = self._tokenizer.eos_token_id
+
+    @property
+    def has_template(self) -> bool:
+        """Whether conversations can be rendered."""
+        return self._tokenizer.chat_template is not None
+
+    def render(self, messages: Sequence[dict[str, str]]) -> str:
+        """A conversation as the text that the template makes of it, generation prompt added."""
+        text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return text
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """The ids of a prompt, special tokens added; a conversation is rendered first."""
+        text = prompt if isinstance(prompt, str) else self.render([dict(m) for m in prompt])
+        ids: list[int] = self._tokenizer.encode(text)
+        return ids
+
+    def decode_batch(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence of ids, special tokens shown, default clean-up."""
+        if not sequences:  # transformers answers [''] to no sequences
+            return []
+        texts: list[str] = self._tokenizer.batch_decode(sequences)
+        return texts
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What each id of a tokenizer stands for; made from tokenizer.json alone.
+
+    `pieces` maps an id to its piece, `specials` are the ids of added tokens, `family` is the decoder's:
+    `byte-level`, `byte-fallback` or `other`.
+    """
+
+    pieces: dict[int, str]
+    specials: frozenset[int]
+    family: str
+    eos_id: int
+
+    @property
+    def size(self) -> int:
+        """One more than the highest id."""
+        return max(self.pieces) + 1
+
+    @cached_property
+    def bytes_by_id(self) -> dict[int, bytes]:
+        """The bytes that each id adds to a stream, before any rewriting by the decoder."""
+        return {token: self._bytes(token, piece) for token, piece in self.pieces.items()}
+
+    def view(self, token: int) -> TokenView:
+        """A token made readable; an id outside the vocabulary has neither piece nor bytes."""
+        return TokenView(token, self.pieces.get(token, ""), self.bytes_by_id.get(token, b"").hex(" "))
+
+    def _bytes(self, token: int, piece: str) -> bytes:
+        if self.family == "byte-level" and token not in self.specials:
+            if all(char in _BYTE_OF_CHAR for char in piece):
+                return bytes(_BYTE_OF_CHAR[char] for char in piece)
+        elif self.family == "byte-fallback":
+            if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+                return bytes.fromhex(piece[3:5])
+            return piece.replace("▁", " ").encode()
+        return piece.encode()
+
+
+def load_vocabulary(folder: pathlib.Path) -> Vocabulary:
+    """Read the vocabulary of a tokenizer folder. Raises `UnknownTokenizer` if it isn't one."""
+    check_folder(folder)
+    from tokenizers import Tokenizer
+
+    config = read_config(folder)
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises bare Exception for any malformed file
+        raise UnknownTokenizer(
+            f"{folder / 'tokenizer.json'} can't be loaded", cause=str(error), hint="check the file"
+        ) from error
+    pieces = {token: piece for piece, token in tokenizer.get_vocab(with_added_tokens=True).items()}
+    specials = frozenset(tokenizer.get_added_tokens_decoder())
+    eos = _content(config.get("eos_token"))
+    eos_id = tokenizer.token_to_id(eos) if eos else None
+    if eos_id is None:
+        raise UnknownTokenizer(
+            f"{folder} names no eos_token that its vocabulary has",
+            cause=f"tokenizer_config.json has eos_token {config.get('eos_token')!r}",
+            hint="set eos_token in tokenizer_config.json to a token of the vocabulary",
+        )
+    decoder = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")).get("decoder") or {}
+    return Vocabulary(pieces, specials, _family(decoder), eos_id)
+
+
+def check_folder(folder: pathlib.Path) -> None:
+    """Raise `UnknownTokenizer` if the folder lacks a file that a tokenizer needs."""
+    for name in FILES[:2]:
+        if not (folder / name).is_file():
+            raise UnknownTokenizer(
+                f"{folder} is not a tokenizer folder",
+                cause=f"there is no {name} in it",
+                hint="name a folder with tokenizer.json and tokenizer_config.json, or a pinned tokenizer (`parity list`)",
+            )
+
+
+def read_config(folder: pathlib.Path) -> dict[str, Any]:
+    """tokenizer_config.json as a mapping. Raises `UnknownTokenizer` if it isn't one."""
+    path = folder / "tokenizer_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnknownTokenizer(f"{path} can't be read", cause=str(error), hint="check the file") from error
+    if not isinstance(config, dict):
+        raise UnknownTokenizer(f"{path} is not a JSON object", hint="check the file")
+    return config
+
+
+def _content(token: object) -> str:
+    if isinstance(token, dict):
+        token = token.get("content", "")
+    return token if isinstance(token, str) else ""
+
+
+def _family(decoder: dict[str, Any]) -> str:
+    kinds = {decoder.get("type")} | {part.get("type") for part in decoder.get("decoders", [])}
+    if "ByteLevel" in kinds:
+        return "byte-level"
+    if "ByteFallback" in kinds:
+        return "byte-fallback"
+    return "other"
+
+
+@cache
+def byte_chars() -> tuple[str, ...]:
+    """The printable character that a byte-level vocabulary writes for each byte."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    hidden = [byte for byte in range(256) if byte not in printable]
+    return tuple(chr(byte if byte in printable else 0x100 + hidden.index(byte)) for byte in range(256))
+
+
+_BYTE_OF_CHAR = {char: byte for byte, char in enumerate(byte_chars())}
