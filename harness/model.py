@@ -42,6 +42,17 @@ class Event(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenStream:
+    """The tokens of one stream, before it is interleaved with others; the last one ends it.
+
+    With `aborted` the stream is given up after its last token, and never finishes.
+    """
+
+    tokens: Sequence[int]
+    aborted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A detokenize case as columns: one row a message, rows grouped into batches.
 

@@ -96,6 +96,23 @@ class Vocabulary:
         """The bytes that each id adds to a stream, before any rewriting by the decoder."""
         return {token: self._bytes(token, piece) for token, piece in self.pieces.items()}
 
+    @cached_property
+    def id_by_bytes(self) -> dict[bytes, int]:
+        """The ordinary token for a run of bytes; for a single byte its byte token, where there is one."""
+        found = {self.bytes_by_id[token]: token for token in sorted(self.pieces, reverse=True)}
+        for token in self.specials:
+            if found.get(self.bytes_by_id[token]) == token:
+                del found[self.bytes_by_id[token]]
+        if self.family == "byte-fallback":
+            pieces = {piece: token for token, piece in self.pieces.items()}
+            found.update({bytes([byte]): pieces[f"<0x{byte:02X}>"] for byte in range(256)})
+        return found
+
+    @cached_property
+    def partial(self) -> tuple[int, ...]:
+        """The ids whose bytes are not text by themselves."""
+        return tuple(token for token in sorted(self.pieces) if not _is_text(self.bytes_by_id[token]))
+
     def view(self, token: int) -> TokenView:
         """A token made readable; an id outside the vocabulary has neither piece nor bytes."""
         return TokenView(token, self.pieces.get(token, ""), self.bytes_by_id.get(token, b"").hex(" "))
@@ -158,6 +175,14 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UnknownTokenizer(f"{path} is not a JSON object", hint="check the file")
     return config
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _content(token: object) -> str:

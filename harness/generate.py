@@ -1,0 +1,239 @@
+"""Token streams: from the texts of a corpus, and made up from a tokenizer's vocabulary.
+
+A generated corpus is a function of the vocabulary and a random source; `GENERATORS` names them.
+One that a tokenizer has nothing to offer for (no tokens that are parts of characters) is empty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from harness.model import TokenStream
+from harness.tokenizer import Vocabulary
+
+MOST_TOKENS = 4000
+
+_CHARS_BY_LENGTH = "$\x7f" + "\x80é\u07ff" + "\u0800中あ한\ud7ff\ue000\ufffd\uffff" + "\U00010000😀𠮷\U0010ffff"
+_LEADS = (b"\xe4", b"\xe4\xb8", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xc3", b"\xe0", b"\xed")
+_WHITE_SPACE = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
+)
+_BLOCKS = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
+_WINDOW_LENGTHS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65, 128, 129, 256, 257, 512, 513, 1024, 1025, 2049)
+
+
+def text_streams(
+    encoded: Sequence[Sequence[int]], vocabulary: Vocabulary, chance: random.Random, most: int
+) -> Iterator[TokenStream]:
+    """Streams of encoded texts: some end with EOS, the others are cut off anywhere, also inside a character."""
+    for ids in encoded:
+        tokens = list(ids[:most])
+        if chance.random() < 0.5:
+            yield TokenStream([*tokens, vocabulary.eos_id])
+        elif tokens:
+            yield TokenStream(tokens[: chance.randint((len(tokens) + 1) // 2, len(tokens))])
+
+
+def vocabulary(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Every id once, in a seeded order, in streams of 8 to 400 tokens."""
+    ids = sorted(vocabulary.pieces)
+    chance.shuffle(ids)
+    at = 0
+    while at < len(ids):
+        size = chance.randint(8, 400)
+        yield TokenStream(ids[at : at + size])
+        at += size
+
+
+def splits(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Characters of every UTF-8 length in every composition of tokens: whole, and cut at every position."""
+    by_bytes = vocabulary.id_by_bytes
+    if not vocabulary.partial:
+        return
+    contexts = [[], [by_bytes[b"a"]], [by_bytes[b" "]], _spell("中", by_bytes), _spell("\ufffd", by_bytes)]
+    endings = [[vocabulary.eos_id], [by_bytes[b"b"]], [by_bytes[b" "]], [by_bytes[b"\xe4"]], []]
+    for char, context in itertools.product(_CHARS_BY_LENGTH, contexts):
+        for tokens in _compositions(char.encode("utf-8", "surrogatepass"), by_bytes):
+            for cut in range(1, len(tokens) + 1):
+                ending = endings[chance.randrange(len(endings))] if cut == len(tokens) else None
+                for tail in [ending] if ending is not None else endings:
+                    yield TokenStream([*context, *tokens[:cut], *tail])
+
+
+def byte_biased(vocabulary: Vocabulary, chance: random.Random, streams: int = 900) -> Iterator[TokenStream]:
+    """Random ids, half of them parts of characters; ids that the vocabulary lacks among the rest."""
+    every = sorted(vocabulary.pieces)
+    texts = {token: vocabulary.bytes_by_id[token].decode("utf-8", "replace") for token in every}
+    partial = vocabulary.partial or tuple(every)
+    kinds: list[tuple[float, Sequence[int]]] = [
+        (0.5, partial),
+        (0.1, [token for token in every if texts[token].startswith((" ", "▁"))]),
+        (0.06, [token for token in every if texts[token].strip() == ""]),
+        (0.1, [token for token in every if any("㐀" <= char <= "鿿" for char in texts[token])]),
+        (0.05, [token for token in every if token not in partial and "\ufffd" in texts[token]]),
+        (0.03, [vocabulary.eos_id]),
+        (0.03, sorted(vocabulary.specials)),
+        (0.03, [vocabulary.size, vocabulary.size + 262, 2**31 - 1, 2**31, 2**32 - 1]),
+        (0.1, every),
+    ]
+    weights, pools = zip(*[(weight, pool) for weight, pool in kinds if pool], strict=True)
+    for _ in range(streams):
+        size = min(1 + int(chance.expovariate(1 / 24)), 160)
+        picked = chance.choices(pools, weights, k=size)
+        yield TokenStream([pool[chance.randrange(len(pool))] for pool in picked])
+
+
+def cuts(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Uncommitted text whose last whole character is one that the printable rule does, or does not, look at.
+
+    A character stays uncommitted only if the token that completes it also begins the next one,
+    so each block is probed with the characters nearest to its ends for which the vocabulary has such tokens.
+    """
+    if not vocabulary.partial:
+        return
+    by_bytes = vocabulary.id_by_bytes
+    straddling = _straddling(vocabulary)
+    before = [[], [by_bytes[b"x"]], [by_bytes[b"x"], by_bytes[b" "]]]
+    after = [
+        [vocabulary.eos_id],
+        [],
+        [by_bytes[b"a"]],
+        [by_bytes[b"\xb8"], by_bytes[b"\xad"], by_bytes[b"b"]],
+        [by_bytes[b"\xe4"], by_bytes[b" "]],
+    ]
+    for char in [*_WHITE_SPACE, *_block_probes(straddling)]:
+        plain = [_spell(char, by_bytes) + _spell_bytes(lead, by_bytes) for lead in _LEADS[:3]]
+        for tokens in [*_straddles(char, straddling, by_bytes, 4), *plain]:
+            first = before[chance.randrange(len(before))]
+            for tail in after:
+                yield TokenStream([*first, *tokens, *tail])
+
+
+def eos(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """EOS in every place of short streams, finished and not, and other special tokens in its place."""
+    ordinary = [token for token in sorted(vocabulary.pieces) if token not in vocabulary.specials]
+    others = [token for token in sorted(vocabulary.specials) if token != vocabulary.eos_id]
+    for ending in [vocabulary.eos_id, *chance.sample(others, min(12, len(others)))]:
+        for size in (0, 1, 2, 3, 5, 8):
+            for pool in (ordinary, vocabulary.partial or ordinary):
+                tokens = [pool[chance.randrange(len(pool))] for _ in range(size)]
+                place = chance.randint(0, size)
+                yield TokenStream([*tokens, ending])
+                yield TokenStream([*tokens, ending, ending])
+                yield TokenStream([*tokens[:place], ending, *tokens[place:], ordinary[-1 - size]])
+                yield TokenStream([*tokens, ending, vocabulary.eos_id])
+
+
+def windows(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Runs of incomplete characters of growing length, then text or the end."""
+    if not vocabulary.partial:
+        return
+    by_bytes = vocabulary.id_by_bytes
+    lead, space, letter = by_bytes[b"\xe4"], by_bytes[b" "], by_bytes[b"a"]
+    for size in _WINDOW_LENGTHS:
+        mixed = [chance.choice((lead, space, vocabulary.partial[-1], by_bytes[b"\xf0"])) for _ in range(size)]
+        yield TokenStream([letter, *[lead] * size, letter, letter])
+        yield TokenStream([*mixed, lead, letter, space, vocabulary.eos_id])
+        yield TokenStream([*mixed, lead, vocabulary.eos_id])
+    yield TokenStream([lead] * (MOST_TOKENS - 1) + [letter])
+
+
+def aborts(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Byte-biased streams, every other one given up."""
+    for place, stream in enumerate(byte_biased(vocabulary, chance, streams=400)):
+        yield TokenStream(stream.tokens[:12], aborted=place % 2 == 0)
+
+
+GENERATORS: Mapping[str, Callable[[Vocabulary, random.Random], Iterator[TokenStream]]] = {
+    "vocabulary": vocabulary,
+    "splits": splits,
+    "bytes": byte_biased,
+    "cuts": cuts,
+    "eos": eos,
+    "windows": windows,
+    "aborts": aborts,
+}
+
+
+def _spell(text: str, by_bytes: Mapping[bytes, int]) -> list[int]:
+    return _spell_bytes(text.encode("utf-8", "surrogatepass"), by_bytes)
+
+
+def _spell_bytes(data: bytes, by_bytes: Mapping[bytes, int]) -> list[int]:
+    return [by_bytes[data[at : at + 1]] for at in range(len(data))]
+
+
+def _compositions(data: bytes, by_bytes: Mapping[bytes, int]) -> Iterator[list[int]]:
+    """Every way to write some bytes with the vocabulary's tokens."""
+    if not data:
+        yield []
+    for size in range(1, len(data) + 1):
+        if data[:size] in by_bytes:
+            for rest in _compositions(data[size:], by_bytes):
+                yield [by_bytes[data[:size]], *rest]
+
+
+def _straddling(vocabulary: Vocabulary) -> dict[bytes, list[int]]:
+    """The tokens that end in the beginning of a character, by the bytes before that beginning."""
+    found: dict[bytes, list[int]] = {}
+    for token in vocabulary.partial:
+        data = vocabulary.bytes_by_id[token]
+        lead = max(data.rfind(bytes([byte])) for byte in range(0xC2, 0xF5))
+        if lead > 0 and len(data) - lead < _length(data[lead]):
+            found.setdefault(data[:lead], []).append(token)
+    return found
+
+
+def _length(lead: int) -> int:
+    return 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+
+
+def _straddles(
+    char: str, straddling: Mapping[bytes, list[int]], by_bytes: Mapping[bytes, int], most: int
+) -> list[list[int]]:
+    """Up to `most` ways to write a character so that its last token also begins another one."""
+    data = char.encode()
+    found = [
+        [*_spell_bytes(data[:cut], by_bytes), token]
+        for cut in range(len(data))
+        for token in straddling.get(data[cut:], [])
+    ]
+    return found[:most]
+
+
+def _block_probes(straddling: Mapping[bytes, list[int]]) -> Iterator[str]:
+    """For each block the characters that can be left uncommitted nearest to its ends, inside and outside."""
+
+    def inside(point: int) -> bool:
+        return any(low <= point <= high for low, high in _BLOCKS)
+
+    def first(points: range, wanted: bool) -> str | None:
+        for point in points:
+            data = chr(point).encode()
+            if inside(point) is wanted and any(data[cut:] in straddling for cut in range(len(data))):
+                return chr(point)
+        return None
+
+    for low, high in _BLOCKS:
+        probes = [
+            first(range(low, high + 1), True),
+            first(range(high, low - 1, -1), True),
+            first(range((low + high) // 2, high + 1), True),
+            first(range(low - 1, low - 200, -1), False),
+            first(range(high + 1, high + 200), False),
+            chr(low),
+            chr(high),
+        ]
+        yield from dict.fromkeys(probe for probe in probes if probe is not None)
