@@ -1,0 +1,124 @@
+"""Text that is decoded but not committed, with the few facts that decide how much of it is shown.
+
+A text that isn't committed is empty or ends in U+FFFD. Its printable part then depends on three facts
+only: its length, where its last space ends, and the character before the last. They are kept as the text
+grows, so that a message costs what it adds and what it answers, however long the text has become.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from impls.python.printable import REPLACEMENT, is_cjk
+
+
+@dataclass(slots=True)
+class Text:
+    """A text that grows at its end.
+
+    `after_space` is the index after its last U+0020, or 0; `last_two` its last two characters.
+    """
+
+    parts: list[str] = field(default_factory=list[str])
+    length: int = 0
+    after_space: int = 0
+    last_two: str = ""
+
+    @property
+    def last(self) -> str:
+        """The last character, or nothing."""
+        return self.last_two[-1:]
+
+    @property
+    def before_last(self) -> str:
+        """The character before the last, or nothing."""
+        return self.last_two[:-1]
+
+    def append(self, piece: str) -> None:
+        """Add `piece` at the end."""
+        if not piece:
+            return
+        space = piece.rfind(" ")
+        if space >= 0:
+            self.after_space = self.length + space + 1
+        self.parts.append(piece)
+        self.length += len(piece)
+        self.last_two = (self.last_two + piece[-2:])[-2:]
+
+    def since(self, start: int) -> str:
+        """The text from the index `start` on; costs what it returns, not what comes before."""
+        taken: list[str] = []
+        begin = self.length
+        for part in reversed(self.parts):
+            if begin <= start:
+                break
+            taken.append(part)
+            begin -= len(part)
+        taken.reverse()
+        return "".join(taken)[max(start - begin, 0) :]
+
+    def forget_to_space(self) -> int:
+        """Drop everything up to and including the last space; the number of code points dropped."""
+        dropped = self.after_space
+        if dropped:
+            rest = self.since(dropped)
+            self.parts = [rest] if rest else []
+            self.length -= dropped
+            self.after_space = 0
+        return dropped
+
+
+def _text(content: str) -> Text:
+    text = Text()
+    text.append(content)
+    return text
+
+
+NO_TAIL: Final = _text("")
+ONE_REPLACEMENT: Final = _text(REPLACEMENT)
+SEVERAL_REPLACEMENTS: Final = _text(REPLACEMENT * 2)
+"""Stands for two or more: one or a hundred more change nothing that is shown."""
+
+
+@dataclass(slots=True)
+class Held:
+    """The uncommitted text of a stream.
+
+    `settled` is the part that more tokens can't change, from its last space on: all that comes before was
+    shown and stays shown. What follows it, the *tail*, is how the bytes not yet settled look for now.
+    `sent` counts the code points of settled text and tail that were shown. It may go back, and the text is
+    then sent a second time, so `settled` can't be cut at `sent`.
+    """
+
+    settled: Text = field(default_factory=Text)
+    sent: int = 0
+
+    def show(self, tail: Text) -> str:
+        """The chunk of a message that commits nothing: the printable part that wasn't sent."""
+        settled, sent = self.settled, self.sent
+        shown = _printable_length(settled, tail)
+        chunk = ""
+        if shown > sent:
+            chunk = settled.since(sent)
+            if shown > settled.length:
+                chunk += tail.since(max(sent - settled.length, 0))
+            chunk = chunk[: shown - sent]
+        self.sent = shown - settled.forget_to_space()
+        return chunk
+
+    def commit(self, tail: Text = NO_TAIL) -> str:
+        """The chunk of a message that commits everything. The object is of no use afterwards."""
+        settled, sent = self.settled, self.sent
+        return settled.since(sent) + tail.since(max(sent - settled.length, 0))
+
+
+def _printable_length(settled: Text, tail: Text) -> int:
+    """The printable length of `settled` and `tail` together, which are empty or end in U+FFFD."""
+    length = settled.length + tail.length
+    before_last = tail.before_last if tail.length > 1 else settled.last if tail.length else settled.before_last
+    if is_cjk(before_last):
+        return length - 1
+    if tail.after_space:
+        return settled.length + tail.after_space
+    return settled.after_space
