@@ -1,0 +1,169 @@
+"""The sockets of a worker and its loop: take requests, answer, and drain when told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import zmq
+
+from harness.wire import Problem, Request, RequestReader
+from impls.worker.answer import Answerer, Log
+from impls.worker.settings import Settings, SettingsError
+
+QUIET = 0.1
+"""Seconds without a frame after which a worker that was told to stop has drained its requests."""
+DRAIN_LIMIT = 5.0
+"""Seconds after which a worker that was told to stop does, even if requests keep coming or nobody reads."""
+
+_LOGGED_A_FRAME = 10
+
+
+class Stop:
+    """A wish to stop, from a signal or from another thread, that a poller can wait for."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+        self.since: float | None = None
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable."""
+        return self._read.fileno()
+
+    def set(self) -> None:
+        """Ask to stop."""
+        self.since = self.since or time.monotonic()
+        with contextlib.suppress(BlockingIOError):
+            self._write.send(b"\0")
+
+    def on_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT from now on. For the main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.set())
+        # A signal that comes just before the wait would otherwise only be handled after it.
+        signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the time to drain is over."""
+        return self.since is not None and time.monotonic() - self.since > DRAIN_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """The three ends of a worker: requests in, answers to the back end and to the front end."""
+
+    pull: zmq.Socket[bytes]
+    backend: zmq.Socket[bytes]
+    frontend: zmq.Socket[bytes]
+
+
+@contextlib.contextmanager
+def open_sockets(settings: Settings, reader: RequestReader) -> Iterator[Sockets]:
+    """Bind and connect as told; what was sent has seconds to leave at the end. Raises `SettingsError`."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    kinds = {"pull": zmq.PULL, "backend": zmq.PUSH, "frontend": zmq.PUSH}
+    opened: dict[str, zmq.Socket[bytes]] = {}
+    try:
+        for end, kind in kinds.items():
+            opened[end] = context.socket(kind)
+            opened[end].linger = int(DRAIN_LIMIT * 1000)
+            opened[end].ipv6 = True
+            # The reader refuses what is too long by name; far beyond that the sender is cut off instead,
+            # before the frame is in memory.
+            opened[end].setsockopt(zmq.MAXMSGSIZE, 4 * reader.max_frame_bytes)
+            _attach(opened[end], end, getattr(settings, end), bind=end in settings.bound)
+        yield Sockets(**opened)
+    finally:
+        for opened_end in opened.values():
+            opened_end.close()
+        context.term()
+
+
+def _attach(end: zmq.Socket[bytes], name: str, address: str, *, bind: bool) -> None:
+    # Another user's process must not get at a socket file, whatever its folder allows.
+    mask = os.umask(0o077)
+    try:
+        if bind:
+            # A bound name is an interface's to ZeroMQ before it is a host's.
+            end.bind(address.replace("tcp://localhost:", "tcp://127.0.0.1:"))
+        else:
+            end.connect(address)
+    except zmq.ZMQError as error:
+        what = "bind" if bind else "connect"
+        raise SettingsError(f"can't {what} --{name} {address}: {error}") from error
+    finally:
+        os.umask(mask)
+
+
+@dataclass(slots=True)
+class Worker:
+    """Answers what comes in on its sockets."""
+
+    sockets: Sockets
+    answerer: Answerer
+    reader: RequestReader
+    log: Log
+    local_bs: int
+    stop: Stop = field(default_factory=Stop)
+
+    def run(self) -> None:
+        """Answer until told to stop, then what has been received by then."""
+        poller = zmq.Poller()
+        poller.register(self.sockets.pull, zmq.POLLIN)
+        poller.register(self.stop.fileno(), zmq.POLLIN)
+        while self.stop.since is None:
+            if not self.step():
+                poller.poll()
+        # A frame may be on its way from the other end's memory to this one's.
+        while not self.stop.overdue and (self.step() or self.sockets.pull.poll(int(QUIET * 1000))):
+            pass
+
+    def step(self) -> bool:
+        """Take what is there, up to `local_bs` messages, and answer it. False if there was nothing."""
+        held: list[Request] = []
+        frames = 0
+        # Frames are counted too: a flood of bad ones must not keep what is held from being answered.
+        while len(held) < self.local_bs and frames < self.local_bs:
+            try:
+                frame = self.sockets.pull.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            frames += 1
+            requests, problems = self.reader.read(frame)
+            held = held + requests if held else requests
+            if problems:
+                self._report(problems)
+        if held:
+            answers = self.answerer.answer(held)
+            for answer in answers.frontend:
+                self._send(self.sockets.frontend, answer, "front end")
+            for answer in answers.backend:
+                self._send(self.sockets.backend, answer, "back end")
+        return frames > 0
+
+    def _send(self, end: zmq.Socket[bytes], frame: bytes, name: str) -> None:
+        while True:
+            try:
+                end.send(frame, zmq.NOBLOCK)
+                return
+            except zmq.Again:
+                # Full, or nobody there yet: requests wait in their socket meanwhile.
+                if self.stop.overdue:
+                    self.log(f"a frame of {len(frame)} bytes is lost: the {name} doesn't read")
+                    return
+                end.poll(100, zmq.POLLOUT)
+
+    def _report(self, problems: list[Problem]) -> None:
+        for problem in problems[:_LOGGED_A_FRAME]:
+            who = "" if problem.uid is None else f" of uid {problem.uid}"
+            self.log(f"{problem.code}{who}: {problem.message}")
+        if len(problems) > _LOGGED_A_FRAME:
+            self.log(f"and {len(problems) - _LOGGED_A_FRAME} more bad messages in that frame")
