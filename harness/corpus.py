@@ -91,9 +91,9 @@ def read_recipes(folder: pathlib.Path) -> list[Recipe]:
     return _read(folder / "generated.toml", _RecipeFile).generated
 
 
-def recipe_hash(recipe: Recipe) -> str:
-    """SHA-256 of what a recipe says."""
-    return hashlib.sha256(f"{recipe.name} {recipe.seed}".encode()).hexdigest()
+def recipe_hash(recipe: Recipe, drawn_from: str = "") -> str:
+    """SHA-256 of what a recipe says and of what it draws from."""
+    return hashlib.sha256(f"{recipe.name} {recipe.seed} {drawn_from}".encode()).hexdigest()
 
 
 def _read_corpus(path: pathlib.Path) -> Corpus:

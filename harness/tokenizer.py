@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class TransformersCodec:
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from transformers import PreTrainedTokenizerFast  # the `oracle` extra; slow to import
 
         config = read_config(folder)
@@ -58,6 +61,16 @@ class TransformersCodec:
         """A conversation as the text that the template makes of it, generation prompt added."""
         text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return text
+
+    def renders(self, messages: Sequence[dict[str, str]]) -> bool:
+        """Whether the template takes a conversation."""
+        from jinja2 import TemplateError
+
+        try:
+            self.render(messages)
+        except TemplateError:
+            return False
+        return True
 
     def encode(self, prompt: Prompt) -> list[int]:
         """The ids of a prompt, special tokens added; a conversation is rendered first."""
@@ -112,6 +125,11 @@ class Vocabulary:
     def partial(self) -> tuple[int, ...]:
         """The ids whose bytes are not text by themselves."""
         return tuple(token for token in sorted(self.pieces) if not _is_text(self.bytes_by_id[token]))
+
+    @cached_property
+    def partial_set(self) -> frozenset[int]:
+        """`partial`, to be looked up in."""
+        return frozenset(self.partial)
 
     def view(self, token: int) -> TokenView:
         """A token made readable; an id outside the vocabulary has neither piece nor bytes."""

@@ -1,0 +1,153 @@
+"""A run in a terminal: progress while it goes on, then a table, then the divergences. Plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from harness.events import CaseRed, CorpusDone, Event, NotRun, RunFinished, RunStarted
+from harness.events import Progress as Judged
+from harness.model import TokenView
+
+_MOST_SHOWN = 10
+
+
+class Summary:
+    """What the table and the list of divergences are made of, gathered event by event."""
+
+    def __init__(self) -> None:
+        self.started: RunStarted | None = None
+        self.finished: RunFinished | None = None
+        self.reds: dict[str, list[CaseRed]] = defaultdict(list)
+        self.not_run: list[NotRun] = []
+        self.cases: Counter[tuple[str, str]] = Counter()
+        self.red: Counter[tuple[str, str]] = Counter()
+
+    def add(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, RunStarted):
+            self.started = event
+        elif isinstance(event, RunFinished):
+            self.finished = event
+        elif isinstance(event, CaseRed):
+            self.reds[event.target].append(event)
+        elif isinstance(event, NotRun):
+            self.not_run.append(event)
+        elif isinstance(event, CorpusDone):
+            self.cases[event.target, event.tokenizer] += event.cases
+            self.red[event.target, event.tokenizer] += event.red
+
+
+def watch(events: Iterable[Event], console: Console) -> Iterator[Event]:
+    """Pass the events on, showing how far the run is; then show what came of it."""
+    summary = Summary()
+    with _bar(console) as bar:
+        task = bar.add_task("starting", total=None)
+        for event in events:
+            summary.add(event)
+            if isinstance(event, RunStarted):
+                bar.update(task, total=event.messages, description="judging")
+            elif isinstance(event, Judged):
+                bar.update(task, advance=event.messages, description=f"{event.target} on {event.tokenizer}")
+            elif isinstance(event, CorpusDone) and not console.is_terminal:
+                verdict = f"{event.red} red" if event.red else "green"
+                console.print(
+                    f"{event.target} {event.tokenizer} {event.corpus} {event.operation}: "
+                    f"{event.cases} cases, {event.messages} messages, {verdict}",
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
+            yield event
+    show(summary, console)
+
+
+def show(summary: Summary, console: Console) -> None:
+    """The table, what wasn't run, and the divergences."""
+    started, finished = summary.started, summary.finished
+    if started is None or finished is None:
+        console.print("the run was cut off")
+        return
+    table = Table("implementation", *started.tokenizers)
+    for target in started.targets:
+        table.add_row(target, *(_cell(summary, target, tokenizer) for tokenizer in started.tokenizers))
+    console.print(table)
+    for entry in _grouped(summary.not_run):
+        console.print(Text(entry), soft_wrap=True)
+    for target in started.targets:
+        reds = sorted(summary.reds[target], key=lambda red: started.tokenizers.index(red.tokenizer))
+        for red in reds[:_MOST_SHOWN]:
+            console.print(Text("\n".join(describe(red))), soft_wrap=True)
+        if len(reds) > _MOST_SHOWN:
+            console.print(f"… and {len(reds) - _MOST_SHOWN} more red cases of {target}", markup=False)
+    word = "green" if finished.exit_code == 0 else "red"
+    console.print(
+        f"{word}: {finished.cases} cases, {finished.red} red, {finished.messages} messages, "
+        f"{finished.not_run} not run",
+        style="green" if finished.exit_code == 0 else "red",
+        highlight=False,
+    )
+
+
+def describe(red: CaseRed) -> list[str]:
+    """A divergence in lines."""
+    divergence = red.divergence
+    lines = [
+        f"{divergence.kind.value.upper()}  {red.target} on {red.tokenizer}: {red.operation} {divergence.case}",
+        f"  step {divergence.step}, slot {divergence.slot}, uid {divergence.uid}",
+    ]
+    if divergence.token is not None:
+        lines.append(f"  token    {_token(divergence.token)}")
+    if divergence.before:
+        lines.append("  before   " + ", ".join(_token(token) for token in divergence.before))
+    lines += [f"  expected {divergence.expected}", f"  got      {divergence.got}", f"  {divergence.note}"]
+    return lines
+
+
+def _token(token: TokenView) -> str:
+    return f"{token.id} {token.piece!a} <{token.bytes}>" if token.piece else f"{token.id} (not in the vocabulary)"
+
+
+def _cell(summary: Summary, target: str, tokenizer: str) -> Text:
+    cases, red = summary.cases[target, tokenizer], summary.red[target, tokenizer]
+    missing = any(entry.red and (entry.target, entry.tokenizer) == (target, tokenizer) for entry in summary.not_run)
+    if missing and not cases:
+        return Text("not run", style="red")
+    if red or missing:
+        return Text(f"{red} of {cases} red" + (", some not run" if missing else ""), style="red")
+    return Text(f"{cases} green", style="green") if cases else Text("nothing to judge")
+
+
+def _grouped(entries: Iterable[NotRun]) -> list[str]:
+    groups: dict[tuple[str, str, str, bool], list[str]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.target, entry.tokenizer, entry.cause, entry.red].append(entry.what)
+    return [
+        f"{'not run' if red else 'not judged'}: {target} on {tokenizer}, {', '.join(whats)}: {cause}"
+        for (target, tokenizer, cause, red), whats in groups.items()
+    ]
+
+
+class _Rate(ProgressColumn):
+    """Messages a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"messages, {task.speed or 0:,.0f}/s")
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,205 @@
+"""The gate: every implementation against every golden, as a stream of events."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+import queue
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.adapters.connection import Connection
+from harness.adapters.direct import DirectConnection
+from harness.adapters.isolated import IsolatedConnection
+from harness.compare import compare_chunks, compare_ids, fault_divergence
+from harness.errors import Fault, TargetError, UnknownCorpus
+from harness.events import CaseRed, CorpusDone, Event, NotRun, Progress, RunFinished, RunStarted
+from harness.golden import DetokenizeCase, Entry, TokenizeCase, read_detokenize, read_tokenize, verify
+from harness.model import Divergence
+from harness.targets import Target, load_factory
+from harness.tokenizer import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The goldens of one tokenizer that are to be judged against."""
+
+    tokenizer: str
+    folder: pathlib.Path
+    goldens: pathlib.Path
+    entries: tuple[Entry, ...]
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How implementations are run. Times are in seconds; after `most_faults` an implementation is given up."""
+
+    in_process: bool = False
+    start_timeout: float = 60.0
+    batch_timeout: float = 30.0
+    most_faults: int = 10
+    jobs: int = 2
+
+
+def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
+    """Judge every target on every suite. The last event is a `RunFinished` with the exit code.
+
+    Targets are judged side by side, `jobs` at a time, each in the order of the suites.
+    """
+    corpora = tuple(dict.fromkeys(entry.corpus for suite in suites for entry in suite.entries))
+    messages = sum(entry.messages for suite in suites for entry in suite.entries)
+    if not messages:
+        raise UnknownCorpus(
+            "the selection has no cases",
+            cause="the chosen corpora have nothing for the chosen tokenizers",
+            hint="choose others (`parity list`)",
+        )
+    names = tuple(target.name for target in targets)
+    yield RunStarted(names, tuple(suite.tokenizer for suite in suites), corpora, messages * len(targets))
+    cases = red = judged = not_run = 0
+    exit_code = 0
+    judged_targets: dict[str, int] = dict.fromkeys(names, 0)
+    for event in _side_by_side(targets, suites, options):
+        yield event
+        if isinstance(event, CorpusDone):
+            cases, red, judged = cases + event.cases, red + event.red, judged + event.messages
+            judged_targets[event.target] += event.cases
+        elif isinstance(event, NotRun):
+            not_run += event.red
+            if event.red and event.what == "start":
+                exit_code = 2
+    if exit_code == 0 and (red or not_run or not all(judged_targets.values())):
+        exit_code = 1
+    yield RunFinished(exit_code, cases, red, judged, not_run)
+
+
+def connect(target: Target, folder: pathlib.Path, options: Options) -> Connection:
+    """Start an implementation. Raises `TargetError` if it doesn't start."""
+    if target.command:
+        from harness.adapters.socket import SocketConnection  # needs the `worker` extra
+
+        command = [part.replace("{python}", sys.executable) for part in target.command]
+        return SocketConnection(
+            command, folder, start_timeout=options.start_timeout, batch_timeout=options.batch_timeout
+        )
+    if options.in_process:
+        return DirectConnection(load_factory(target.spec), folder)
+    return IsolatedConnection(
+        target.spec, folder, start_timeout=options.start_timeout, batch_timeout=options.batch_timeout
+    )
+
+
+def _side_by_side(
+    targets: Sequence[Target], suites: Sequence[Suite], options: Options
+) -> Iterator[Event]:
+    waiting = iter([(target, suite) for suite in suites for target in targets])
+    lock = threading.Lock()
+    events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            while True:
+                with lock:
+                    job = next(waiting, None)
+                if job is None:
+                    break
+                for event in judge(*job, options):
+                    events.put(event)
+        except BaseException as error:
+            events.put(error)
+        events.put(None)
+
+    workers = max(1, min(options.jobs, len(targets) * len(suites), os.cpu_count() or 1))
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    running = len(threads)
+    while running:
+        event = events.get()
+        if event is None:
+            running -= 1
+        elif isinstance(event, BaseException):
+            raise event
+        else:
+            yield event
+
+
+def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
+    """Judge one target on one suite."""
+    not_run = functools.partial(NotRun, target.name, suite.tokenizer)
+    try:
+        connection = connect(target, suite.folder, options)
+    except (TargetError, ImportError) as error:
+        yield not_run("start", str(error), red=True)
+        return
+    try:
+        faults = 0
+        for entry in suite.entries:
+            needs = [entry.operation, *(["abort"] if entry.aborts else [])]
+            lacking = [need for need in needs if need not in connection.capabilities]
+            if lacking:
+                cause = f"it offers no {' and no '.join(lacking)}"
+                yield not_run(f"{entry.corpus} {entry.operation}", cause, red=False)
+                continue
+            if faults >= options.most_faults:
+                cause = f"given up after {faults} crashes, hangs and errors"
+                yield not_run(f"{entry.corpus} {entry.operation}", cause, red=True)
+                continue
+            for event in _judge_corpus(connection, target, suite, entry, options.most_faults - faults):
+                if isinstance(event, CaseRed) and event.divergence.kind in ("crash", "hang", "error"):
+                    faults += 1
+                yield event
+    except TargetError as error:
+        yield not_run("the rest", str(error), red=True)
+    finally:
+        connection.close()
+
+
+def _judge_corpus(
+    connection: Connection, target: Target, suite: Suite, entry: Entry, most_faults: int
+) -> Iterator[Event]:
+    path = verify(suite.goldens, entry)
+    cases = red = messages = faults = 0
+    read = read_detokenize if entry.operation == "detokenize" else read_tokenize
+    for case in read(path):
+        divergence = None
+        try:
+            divergence = _judge_case(connection, case, suite.vocabulary)
+        except Fault as fault:
+            faults += 1
+            subject = case.program if isinstance(case, DetokenizeCase) else case.prompts
+            divergence = fault_divergence(subject, fault, suite.vocabulary)
+        size = _messages(case)
+        cases, messages = cases + 1, messages + size
+        if divergence is not None:
+            red += 1
+            yield CaseRed(target.name, suite.tokenizer, entry.corpus, entry.operation, divergence)
+        yield Progress(target.name, suite.tokenizer, size)
+        if faults >= most_faults:
+            break
+    yield CorpusDone(target.name, suite.tokenizer, entry.corpus, entry.operation, cases, red, messages)
+    if cases < entry.cases:
+        cause = f"{entry.cases - cases} cases weren't run: given up after {faults} crashes, hangs and errors"
+        yield NotRun(target.name, suite.tokenizer, f"{entry.corpus} {entry.operation}", cause, red=True)
+
+
+def _judge_case(
+    connection: Connection, case: DetokenizeCase | TokenizeCase, vocabulary: Vocabulary
+) -> Divergence | None:
+    if isinstance(case, DetokenizeCase):
+        chunks = connection.detokenize(case.program)
+        if case.expected.matches(chunks):
+            return None
+        return compare_chunks(case.program, case.expected.values(), chunks, vocabulary)
+    ids = connection.tokenize(case.prompts)
+    if case.expected.matches(ids):
+        return None
+    return compare_ids(case.prompts, case.expected.values(), ids, vocabulary)
+
+
+def _messages(case: DetokenizeCase | TokenizeCase) -> int:
+    return sum(case.program.batches) if isinstance(case, DetokenizeCase) else sum(map(len, case.prompts.batches))

@@ -1,0 +1,118 @@
+"""How an implementation is named, and how its factory is found.
+
+A name is `module:factory`, `file.py:factory`, an entry point of the group `tokparity.backends`, or the short name of a
+folder in impls/ that has a target.toml: with `factory = "module:name"`, or `command = […]` for a worker process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pathlib
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import msgspec
+
+from harness.errors import TargetError, UnknownTarget
+from harness.protocol import Factory
+
+GROUP = "tokparity.backends"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An implementation: by its factory's spec, or by the command of its worker process."""
+
+    name: str
+    spec: str = ""
+    command: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    summary: str
+    factory: str = ""
+    command: list[str] = []
+
+
+def known_targets(impls: pathlib.Path) -> dict[str, str]:
+    """The short names that can be judged here, each with a line on what it is."""
+    found = {path.parent.name: _read(path).summary for path in sorted(impls.glob("*/target.toml"))}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        found[point.name] = f"entry point {point.value}"
+    return found
+
+
+def find_target(name: str, impls: pathlib.Path) -> Target:
+    """What a name stands for. Raises `UnknownTarget` if it stands for nothing."""
+    if ":" in name:
+        place = name.rpartition(":")[0]
+        if place.endswith(".py") and not pathlib.Path(place).is_file():
+            raise _unknown(name, impls, f"there is no file {place}")
+        if not place.endswith(".py") and not _importable(place):
+            raise _unknown(name, impls, f"there is no module {place}")
+        return Target(name, spec=name)
+    path = impls / name / "target.toml"
+    if name.isidentifier() and path.is_file():
+        file = _read(path)
+        return Target(name, spec=file.factory, command=tuple(file.command))
+    for point in importlib.metadata.entry_points(group=GROUP, name=name):
+        return Target(name, spec=point.value)
+    raise _unknown(name, impls, "it is neither a short name, nor an entry point, nor module:factory")
+
+
+def load_factory(spec: str) -> Factory:
+    """The factory that `module:factory` or `file.py:factory` names. Raises `TargetError` if there is none."""
+    place, _, attribute = spec.rpartition(":")
+    try:
+        module = _load_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except Exception as error:
+        raise TargetError(
+            f"{place} can't be imported", cause=f"{type(error).__name__}: {error}", hint="import it by hand to see"
+        ) from error
+    factory: Factory | None = getattr(module, attribute, None)
+    if not callable(factory):
+        raise TargetError(
+            f"{place} has no factory {attribute!r}",
+            hint="define a function that takes a tokenizer folder and returns a backend",
+        )
+    return factory
+
+
+def _load_file(path: pathlib.Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    # As for a script: the modules beside it can be imported.
+    sys.path.insert(0, str(path.resolve().parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _unknown(name: str, impls: pathlib.Path, cause: str) -> UnknownTarget:
+    known: Sequence[str] = sorted(known_targets(impls))
+    return UnknownTarget(
+        f"there is no implementation {name!r}",
+        cause=cause,
+        hint=f"use one of {', '.join(known) or 'no short names here'}, module:factory or file.py:factory",
+    )
+
+
+def _read(path: pathlib.Path) -> _File:
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise TargetError(f"{path} can't be read", cause=str(error), hint="check the file") from error
