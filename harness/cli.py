@@ -26,7 +26,9 @@ from harness.targets import find_target, known_targets
 from harness.tokenizer import check_folder, load_vocabulary
 
 app = cyclopts.App(
-    name="parity", help="Parity and conformance of LLM tokenizers and streaming detokenizers.", result_action="return_value"
+    name="parity",
+    help="Parity and conformance of LLM tokenizers and streaming detokenizers.",
+    result_action="return_value",
 )
 Names = Annotated[tuple[str, ...], cyclopts.Parameter(consume_multiple=False)]
 
@@ -42,10 +44,7 @@ def list_all() -> int:
         ("tokenizers", {pin.name: pin.family for pin in read_pins(project.corpora)}),
         (
             "corpora",
-            {
-                source.name: (source.corpus or source.recipe).why  # type: ignore[union-attr]
-                for source in read_sources(project.corpora)
-            },
+            {source.name: source.why for source in read_sources(project.corpora)},
         ),
     ):
         table = Table(title, "", show_edge=False)
@@ -65,6 +64,7 @@ def check_targets(
     in_process: bool = False,
     start_timeout: float = 60.0,
     batch_timeout: float = 30.0,
+    max_red: int = 1_000_000,
     jobs: int = 2,
 ) -> int:
     """Judge implementations against the goldens: 0 green, 1 red, 2 if it can't be judged.
@@ -74,7 +74,7 @@ def check_targets(
     targets
         Short names of what is in impls/, `module:factory`, `file.py:factory` or entry points.
     tokenizer
-        A pinned tokenizer, or a tokenizer's folder, for which goldens are made on the fly. All pinned ones if not given.
+        A pinned tokenizer (all of them if none is given), or a folder, for which goldens are made on the fly.
     corpus
         Only this corpus. May be given several times, as may --tokenizer.
     json
@@ -87,6 +87,8 @@ def check_targets(
         Seconds that an implementation has to start.
     batch_timeout
         Seconds that it has for a batch.
+    max_red
+        Give an implementation up, for a tokenizer, after so many red cases.
     jobs
         Implementations that are judged side by side.
     """
@@ -94,7 +96,7 @@ def check_targets(
     if not targets:
         raise ParityError("no implementation is named", hint="name one or more; `parity list` shows them")
     found = [find_target(name, project.impls) for name in dict.fromkeys(targets)]
-    options = Options(in_process, start_timeout, batch_timeout, jobs=jobs)
+    options = Options(in_process, start_timeout, batch_timeout, most_red=max_red, jobs=jobs)
     with TemporaryDirectory(prefix="tokparity-") as scratch, _waiting(console) as announce:
         suites = _suites(project, tokenizer, corpus, pathlib.Path(scratch), announce)
         announce("")
@@ -185,9 +187,7 @@ def _suites(
     return [_suite(project, name, corpora, scratch, announce) for name in dict.fromkeys(chosen)]
 
 
-def _suite(
-    project: Project, name: str, corpora: Sequence[str], scratch: pathlib.Path, announce: Announce
-) -> Suite:
+def _suite(project: Project, name: str, corpora: Sequence[str], scratch: pathlib.Path, announce: Announce) -> Suite:
     from harness.regen import Maker, read_sources
 
     sources = read_sources(project.corpora, corpora)

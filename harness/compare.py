@@ -37,7 +37,7 @@ def compare_chunks(
     if first is None:
         return None
     place = _place(program, first)
-    kind, note = _classify(program, place, wanted, given, vocabulary)
+    kind, note = _classify(program, place, wanted, given)
     at = _common(wanted[first], given[first])
     before = [row for row in place.stream if row < first]
     return Divergence(
@@ -50,7 +50,7 @@ def compare_chunks(
         before=tuple(vocabulary.view(program.tokens[row]) for row in before[-_BEFORE:]),
         expected=visible(wanted[first], around=at),
         got=visible(given[first], around=at),
-        note="; ".join([note, *_hints(program, place, vocabulary)]),
+        note="; ".join([note, *_hints(program, place, kind, vocabulary)]),
     )
 
 
@@ -126,9 +126,7 @@ def _place(program: Program, row: int) -> _Place:
     return _Place(row, step, row - batch.start, batch, tuple(stream))
 
 
-def _classify(
-    program: Program, place: _Place, wanted: dict[int, str], given: dict[int, str], vocabulary: Vocabulary
-) -> tuple[Kind, str]:
+def _classify(program: Program, place: _Place, wanted: dict[int, str], given: dict[int, str]) -> tuple[Kind, str]:
     """The class of a divergence and what is seen, from the whole of the stream it is in."""
     row, batch, stream = place.row, place.batch, place.stream
     in_batch = [wanted[other] for other in batch], [given[other] for other in batch]
@@ -147,16 +145,36 @@ def _classify(
     source = _other_stream(program, place, wanted, given[row])
     if source is not None:
         return Kind.CROSSED, f"{seen}; {visible(given[row], 40)} belongs to {source}"
-    if not extra:
-        return Kind.LOST, seen
-    if not missing:
-        if sent and (sent.endswith(extra) or given[row] in sent or extra in full):
-            return Kind.DOUBLED, seen
-        if program.tokens[stream[-1]] == vocabulary.eos_id and extra == vocabulary.pieces[vocabulary.eos_id]:
-            return Kind.EARLY, f"{seen}: the text of EOS, which a finish with it does not show"
-        if row == stream[-1]:
-            return Kind.EARLY, f"{seen}: text that the reference still holds back at the finish"
-    return Kind.REPLACED, seen
+    kind, why = _classify_chunk(
+        wanted[row],
+        given[row],
+        sent=sent,
+        due="".join(wanted[r] for r in stream if r > row),
+        follows="".join(given[r] for r in stream if r > row),
+        last=row == stream[-1],
+    )
+    return kind, f"{why}; {seen}"
+
+
+def _classify_chunk(want: str, have: str, *, sent: str, due: str, follows: str, last: bool) -> tuple[Kind, str]:
+    """The class of a wrong chunk, from what was sent before it, was due after it, and did follow."""
+    if want.startswith(have):
+        if follows.startswith(want[len(have) :]):
+            return Kind.LATE, "this part is sent later"
+        return Kind.LOST, "this part is never sent"
+    if want.endswith(have):
+        return Kind.LOST, "the beginning of the chunk is not sent"
+    if have.startswith(want):
+        extra = have[len(want) :]
+        if due and (due.startswith(extra) or extra.startswith(due)):
+            return Kind.EARLY, "this part is due later"
+        if (sent + want).endswith(extra) or (len(extra) > 1 and extra in sent + want):
+            return Kind.DOUBLED, "this part was sent before"
+        if last:
+            return Kind.EARLY, "the reference ends the stream without showing this"
+    if have.endswith(want) and sent.endswith(have.removesuffix(want)):
+        return Kind.DOUBLED, "the chunk begins with what was sent before"
+    return Kind.REPLACED, "the chunk is another text"
 
 
 def _difference(full: str, shown: str) -> tuple[str, str]:
@@ -190,7 +208,7 @@ def _other_stream(program: Program, place: _Place, wanted: dict[int, str], chunk
     return None
 
 
-def _hints(program: Program, place: _Place, vocabulary: Vocabulary) -> list[str]:
+def _hints(program: Program, place: _Place, kind: Kind, vocabulary: Vocabulary) -> list[str]:
     """What stands out about the message, as the likely cause."""
     row, token, event = place.row, program.tokens[place.row], program.events[place.row]
     hints: list[str] = []
@@ -208,7 +226,8 @@ def _hints(program: Program, place: _Place, vocabulary: Vocabulary) -> list[str]
         if previous:
             how = "was aborted" if program.events[previous[-1]] == Event.ABORT else "finished"
             hints.append(f"the uid is used again: its last stream {how}")
-    live = {program.uids[r] for r in place.batch} - {uid}
+    mixed_up = kind in (Kind.CROSSED, Kind.DOUBLED, Kind.REPLACED)
+    live = {program.uids[r] for r in place.batch} - {uid} if mixed_up else set()
     for modulus, name in _MODULI.items():
         if any(other % modulus == uid % modulus for other in live):
             hints.append(f"a uid equal modulo {name} is in the batch")

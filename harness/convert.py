@@ -19,6 +19,16 @@ _TEKKEN_NAMES = (
     *("[PREFIX]", "[MIDDLE]", "[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"),
 )
 
+_BPE = {
+    "type": "BPE",
+    "dropout": None,
+    "unk_token": None,
+    "continuing_subword_prefix": None,
+    "end_of_word_suffix": None,
+    "fuse_unk": False,
+    "byte_fallback": False,
+}
+
 
 def from_tekken(source: bytes) -> bytes:
     """Mistral's tekken.json (v3, without a list of its special tokens) as a byte-level BPE.
@@ -45,18 +55,7 @@ def from_tekken(source: bytes) -> bytes:
         pre_tokenizer={"type": "Sequence", "pretokenizers": [split, byte_level]},
         post_processor=_framed(("<s>", 1)),
         decoder=byte_level,
-        model={
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": True,
-            "vocab": vocab,
-            "merges": _merges(ranks),
-        },
+        model={**_BPE, "ignore_merges": True, "vocab": vocab, "merges": _merges(ranks)},
     )
 
 
@@ -85,6 +84,27 @@ def from_wordpiece(source: bytes) -> bytes:
     )
 
 
+def from_byte_tokens(source: bytes) -> bytes:
+    """A list of byte-level tokens, one a line in hexadecimal, as a tokenizer: every byte first, then those.
+
+    Made-up vocabularies reach what real ones happen to lack. Text is encoded byte by byte.
+    """
+    lines = [line.partition("#")[0].strip() for line in source.decode("ascii").splitlines()]
+    tokens = [*(bytes([byte]) for byte in range(256)), *(bytes.fromhex(line) for line in lines if line)]
+    names = ["<|end|>", "<|start|>", "<|other|>"]
+    vocab = {_spell(token): rank for rank, token in enumerate(tokens)}
+    added = [(len(tokens) + at, name) for at, name in enumerate(names)]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    return _document(
+        added=added,
+        normalizer=None,
+        pre_tokenizer=byte_level,
+        post_processor=None,
+        decoder=byte_level,
+        model={**_BPE, "ignore_merges": False, "vocab": vocab, "merges": []},
+    )
+
+
 def as_it_is(source: bytes) -> bytes:
     """A file that is tokenizer.json already."""
     return source
@@ -94,6 +114,7 @@ FORMS: Mapping[str, Callable[[bytes], bytes]] = {
     "tokenizer.json": as_it_is,
     "tekken": from_tekken,
     "wordpiece": from_wordpiece,
+    "byte-tokens": from_byte_tokens,
 }
 """How each published form becomes tokenizer.json."""
 

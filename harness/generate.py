@@ -31,7 +31,30 @@ _BLOCKS = (
     (0x2B820, 0x2CEAF),
     (0x2F800, 0x2FA1F),
 )
-_WINDOW_LENGTHS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65, 128, 129, 256, 257, 512, 513, 1024, 1025, 2049)
+_WINDOW_LENGTHS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    8,
+    9,
+    16,
+    17,
+    32,
+    33,
+    64,
+    65,
+    128,
+    129,
+    256,
+    257,
+    512,
+    513,
+    1024,
+    1025,
+    2049,
+)
 
 
 def text_streams(
@@ -47,12 +70,12 @@ def text_streams(
 
 
 def vocabulary(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
-    """Every id once, in a seeded order, in streams of 8 to 400 tokens."""
+    """Every id once, in a seeded order, in streams of 8 to 60 tokens."""
     ids = sorted(vocabulary.pieces)
     chance.shuffle(ids)
     at = 0
     while at < len(ids):
-        size = chance.randint(8, 400)
+        size = chance.randint(8, 60)
         yield TokenStream(ids[at : at + size])
         at += size
 

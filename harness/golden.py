@@ -120,25 +120,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str = ""
 
 
-def write_detokenize(
-    path: pathlib.Path, cases: Iterable[tuple[Program, list[str | None]]]
-) -> tuple[str, int, int]:
+def write_detokenize(path: pathlib.Path, cases: Iterable[tuple[Program, list[str | None]]]) -> tuple[str, int, int]:
     """Write programs and their answers. Gives the hash of the content, the cases and the messages."""
-    rows = (
-        (
-            program.id,
-            {
-                "case": [program.id] * len(program.uids),
-                "batch": list(chain.from_iterable([at] * n for at, n in enumerate(program.batches))),
-                "uid": program.uids,
-                "token": program.tokens,
-                "event": program.events,
-                "chunk": chunks,
-            },
-        )
-        for program, chunks in cases
-    )
-    return _write(path, _DETOKENIZE, rows)
+
+    def columns(program: Program, chunks: list[str | None]) -> dict[str, Sequence[Any]]:
+        return {
+            "case": [program.id] * len(program.uids),
+            "batch": list(chain.from_iterable([at] * n for at, n in enumerate(program.batches))),
+            "uid": program.uids,
+            "token": program.tokens,
+            "event": program.events,
+            "chunk": chunks,
+        }
+
+    return _write(path, _DETOKENIZE, ((program.id, columns(program, chunks)) for program, chunks in cases))
 
 
 def write_tokenize(path: pathlib.Path, cases: Iterable[tuple[Prompts, list[list[int]]]]) -> tuple[str, int, int]:
@@ -153,8 +148,7 @@ def write_tokenize(path: pathlib.Path, cases: Iterable[tuple[Prompts, list[list[
             "uid": [request.uid for request in requests],
             "text": texts,
             "messages": [
-                None if isinstance(r.prompt, str) else json.dumps(list(r.prompt), ensure_ascii=False)
-                for r in requests
+                None if isinstance(r.prompt, str) else json.dumps(list(r.prompt), ensure_ascii=False) for r in requests
             ],
             "ids": ids,
         }
@@ -166,18 +160,18 @@ def read_detokenize(path: pathlib.Path) -> Iterator[DetokenizeCase]:
     """The cases of a detokenize golden, one row group in memory at a time."""
     for group in _row_groups(path, _DETOKENIZE):
         for case, rows in _cases(group):
-            events = _integers(rows.column("event"), "b")
+            events = _integers(rows.column("event").chunk(0), "b")
             program = Program(
                 id=case,
-                uids=_integers(rows.column("uid"), "q"),
-                tokens=_integers(rows.column("token"), "q"),
+                uids=_integers(rows.column("uid").chunk(0), "q"),
+                tokens=_integers(rows.column("token").chunk(0), "q"),
                 events=events,
-                batches=_run_lengths(rows.column("batch")),
+                batches=_run_lengths(rows.column("batch").chunk(0)),
             )
             chunks = rows.column("chunk")
             if Event.ABORT in events:
                 chunks = chunks.drop_null()
-            yield DetokenizeCase(program, Column(chunks))
+            yield DetokenizeCase(program, Column(chunks.combine_chunks()))
 
 
 def read_tokenize(path: pathlib.Path) -> Iterator[TokenizeCase]:
@@ -186,18 +180,15 @@ def read_tokenize(path: pathlib.Path) -> Iterator[TokenizeCase]:
         for case, rows in _cases(group):
             texts, messages = rows.column("text").to_pylist(), rows.column("messages").to_pylist()
             prompts = [
-                text if text is not None else json.loads(turns)
-                for text, turns in zip(texts, messages, strict=True)
+                text if text is not None else json.loads(turns) for text, turns in zip(texts, messages, strict=True)
             ]
             requests = [
                 TokenizeRequest(*pair)
-                for pair in zip(_integers(rows.column("uid"), "q"), prompts, strict=True)
+                for pair in zip(_integers(rows.column("uid").chunk(0), "q"), prompts, strict=True)
             ]
-            ends = list(accumulate(_run_lengths(rows.column("batch"))))
-            batches = tuple(
-                tuple(requests[start:end]) for start, end in zip([0, *ends], ends, strict=False)
-            )
-            yield TokenizeCase(Prompts(case, batches), Column(rows.column("ids")))
+            ends = list(accumulate(_run_lengths(rows.column("batch").chunk(0))))
+            batches = tuple(tuple(requests[start:end]) for start, end in zip([0, *ends], ends, strict=False))
+            yield TokenizeCase(Prompts(case, batches), Column(rows.column("ids").combine_chunks()))
 
 
 def write_manifest(folder: pathlib.Path, manifest: Manifest) -> None:
@@ -284,9 +275,9 @@ def _write(
 
 def _row_groups(path: pathlib.Path, schema: Any) -> Iterator[Any]:
     try:
-        with pq.ParquetFile(path, read_dictionary=["case"]) as file:
+        with pq.ParquetFile(path, read_dictionary=["case"], memory_map=True) as file:
             for at in range(file.num_row_groups):
-                yield file.read_row_group(at).cast(schema).combine_chunks()
+                yield file.read_row_group(at, use_threads=False).cast(schema).combine_chunks()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
 
@@ -295,24 +286,18 @@ def _cases(group: Any) -> Iterator[tuple[str, Any]]:
     column = group.column("case").chunk(0)
     names = column.dictionary.to_pylist()
     start = 0
-    for index, rows in zip(*_runs(column.indices), strict=True):
-        yield names[index], group.slice(start, rows)
+    for rows in _run_lengths(column.indices):
+        yield names[column.indices[start].as_py()], group.slice(start, rows)
         start += rows
 
 
-def _runs(array: Any) -> tuple[list[int], list[int]]:
-    """The values of an array's runs, and their lengths."""
-    encoded = pc.run_end_encode(array)
-    ends = encoded.run_ends.to_pylist()
-    return encoded.values.to_pylist(), [end - start for start, end in zip([0, *ends], ends, strict=False)]
+def _run_lengths(array: Any) -> list[int]:
+    """How many times in a row each value stands in an array without nulls."""
+    ends = _integers(pc.run_end_encode(array, run_end_type=pa.int64()).run_ends, "q")
+    return list(map(int.__sub__, ends, [0, *ends[:-1]]))
 
 
-def _run_lengths(column: Any) -> list[int]:
-    return _runs(column.combine_chunks())[1]
-
-
-def _integers(column: Any, code: Literal["q", "b"]) -> list[int]:
-    """A column without nulls as a list, by way of its buffer: pyarrow's own way makes an object each first."""
-    chunk = column.chunk(0)
-    view = memoryview(chunk.buffers()[1]).cast(code)
-    return view[chunk.offset : chunk.offset + len(chunk)].tolist()
+def _integers(array: Any, code: Literal["q", "b"]) -> list[int]:
+    """An array without nulls as a list, by way of its buffer: pyarrow's own way makes an object each first."""
+    view = memoryview(array.buffers()[1]).cast(code)
+    return view[array.offset : array.offset + len(array)].tolist()

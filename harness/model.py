@@ -8,7 +8,7 @@ a struct costs a tenth of what a frozen dataclass costs to make, and reads the s
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -121,3 +121,11 @@ class Divergence:
     expected: str
     got: str
     note: str
+
+
+def batch_slices(batches: Sequence[int]) -> Iterator[slice]:
+    """The rows of each batch, from the numbers of rows."""
+    start = 0
+    for rows in batches:
+        yield slice(start, start + rows)
+        start += rows

@@ -7,10 +7,10 @@ programs that do so are not made into goldens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.model import DetokenizeRequest, Event, Program, Prompts
+from harness.model import DetokenizeRequest, Event, Program, Prompts, batch_slices
 from harness.tokenizer import Codec
 
 VERSION = "1"
@@ -110,9 +110,7 @@ def answer_program(codec: Codec, program: Program) -> list[str | None]:
             continue
         requests = [
             DetokenizeRequest(uid, token, event == Event.FINISH)
-            for uid, token, event in zip(
-                program.uids[rows], program.tokens[rows], program.events[rows], strict=True
-            )
+            for uid, token, event in zip(program.uids[rows], program.tokens[rows], program.events[rows], strict=True)
         ]
         answers.extend(detokenizer.detokenize(requests))
     return answers
@@ -121,11 +119,3 @@ def answer_program(codec: Codec, program: Program) -> list[str | None]:
 def answer_prompts(codec: Codec, prompts: Prompts) -> list[list[int]]:
     """The reference's ids for every prompt of a case, request by request as the reference does."""
     return [codec.encode(request.prompt) for batch in prompts.batches for request in batch]
-
-
-def batch_slices(batches: Sequence[int]) -> Iterator[slice]:
-    """The rows of each batch, from the numbers of rows."""
-    start = 0
-    for rows in batches:
-        yield slice(start, start + rows)
-        start += rows

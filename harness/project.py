@@ -39,6 +39,7 @@ def find_project(start: pathlib.Path) -> Project:
     project = Project(start)
     if not project.corpora.is_dir():
         raise ParityError(
-            f"{start} is not inside a checkout of tokparity", hint="change to the checkout, or name it with --root"
+            f"{start} is not inside a checkout of tokparity",
+            hint="change to the checkout, or name it with --root",
         )
     return project

@@ -23,8 +23,8 @@ from harness.errors import UnknownCorpus
 from harness.generate import GENERATORS, MOST_TOKENS, text_streams
 from harness.golden import Entry, Manifest, Operation, Provenance
 from harness.model import Event, Program, Prompt, Prompts, TokenStream
-from harness.schedule import programs, prompt_batches
-from harness.tokenizer import TransformersCodec, Vocabulary, load_vocabulary
+from harness.schedule import SHAPES, TOGETHER, programs, prompt_batches
+from harness.tokenizer import TransformersCodec, load_vocabulary
 
 _MOST_TEXT_TOKENS = 600
 _LONG_STREAMS = 4
@@ -39,6 +39,7 @@ class Source:
     """What the goldens of one corpus are made of: a file of texts, or a recipe."""
 
     name: str
+    why: str
     sha256: str
     corpus: Corpus | None = None
     recipe: Recipe | None = None
@@ -46,17 +47,19 @@ class Source:
 
 def read_sources(corpora: pathlib.Path, names: Sequence[str] = ()) -> list[Source]:
     """The corpora of these names, or all. Raises `UnknownCorpus` for a name that there isn't."""
-    sources = [Source(corpus.name, corpus.sha256, corpus=corpus) for corpus in read_corpora(corpora)]
+    sources = [Source(corpus.name, corpus.why, corpus.sha256, corpus=corpus) for corpus in read_corpora(corpora)]
     every = "".join(source.sha256 for source in sources)
     for recipe in read_recipes(corpora):
         # These two are made of every corpus of texts.
         drawn = every if recipe.name in ("batches", "long") else ""
-        sources.append(Source(recipe.name, recipe_hash(recipe, drawn), recipe=recipe))
+        sources.append(Source(recipe.name, recipe.why, recipe_hash(recipe, drawn), recipe=recipe))
     known = [source.name for source in sources]
     for name in names:
         if name not in known:
             raise UnknownCorpus(
-                f"there is no corpus {name!r}", cause=f"there are {', '.join(known)}", hint="name one of these"
+                f"there is no corpus {name!r}",
+                cause=f"there are {', '.join(known)}",
+                hint="name one of these",
             )
     return [source for source in sources if not names or source.name in names]
 
@@ -116,9 +119,7 @@ class Maker:
     ) -> Entry:
         content, cases, messages = written
         sha256 = golden.file_sha256(path)
-        return Entry(
-            source.name, source.sha256, operation, path.name, sha256, content, cases, messages, aborts
-        )
+        return Entry(source.name, source.sha256, operation, path.name, sha256, content, cases, messages, aborts)
 
     def _programs(self, source: Source) -> Iterable[Program]:
         if source.corpus is not None:
@@ -131,7 +132,8 @@ class Maker:
             streams = self._long_streams(chance)
         else:
             return ()
-        return programs(source.name, streams, source.recipe.seed)
+        shapes = TOGETHER if source.name in ("windows", "long") else SHAPES
+        return programs(source.name, streams, source.recipe.seed, shapes)
 
     def _prompts(self, source: Source) -> Iterable[Prompts]:
         if source.corpus is not None:

@@ -18,7 +18,7 @@ from harness.compare import compare_chunks, compare_ids, fault_divergence
 from harness.errors import Fault, TargetError, UnknownCorpus
 from harness.events import CaseRed, CorpusDone, Event, NotRun, Progress, RunFinished, RunStarted
 from harness.golden import DetokenizeCase, Entry, TokenizeCase, read_detokenize, read_tokenize, verify
-from harness.model import Divergence
+from harness.model import Divergence, Kind
 from harness.targets import Target, load_factory
 from harness.tokenizer import Vocabulary
 
@@ -36,12 +36,17 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How implementations are run. Times are in seconds; after `most_faults` an implementation is given up."""
+    """How implementations are run. Times are in seconds.
+
+    An implementation is given up for a tokenizer after `most_faults` crashes, hangs and errors, each of which costs
+    a new start, or after `most_red` red cases.
+    """
 
     in_process: bool = False
     start_timeout: float = 60.0
     batch_timeout: float = 30.0
     most_faults: int = 10
+    most_red: int = 1_000_000
     jobs: int = 2
 
 
@@ -93,9 +98,7 @@ def connect(target: Target, folder: pathlib.Path, options: Options) -> Connectio
     )
 
 
-def _side_by_side(
-    targets: Sequence[Target], suites: Sequence[Suite], options: Options
-) -> Iterator[Event]:
+def _side_by_side(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
     waiting = iter([(target, suite) for suite in suites for target in targets])
     lock = threading.Lock()
     events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
@@ -136,8 +139,8 @@ def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
     except (TargetError, ImportError) as error:
         yield not_run("start", str(error), red=True)
         return
+    patience = _Patience(options.most_faults, options.most_red)
     try:
-        faults = 0
         for entry in suite.entries:
             needs = [entry.operation, *(["abort"] if entry.aborts else [])]
             lacking = [need for need in needs if need not in connection.capabilities]
@@ -145,46 +148,62 @@ def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
                 cause = f"it offers no {' and no '.join(lacking)}"
                 yield not_run(f"{entry.corpus} {entry.operation}", cause, red=False)
                 continue
-            if faults >= options.most_faults:
-                cause = f"given up after {faults} crashes, hangs and errors"
-                yield not_run(f"{entry.corpus} {entry.operation}", cause, red=True)
-                continue
-            for event in _judge_corpus(connection, target, suite, entry, options.most_faults - faults):
-                if isinstance(event, CaseRed) and event.divergence.kind in ("crash", "hang", "error"):
-                    faults += 1
+            judged = 0
+            for event in _judge_corpus(connection, target, suite, entry, patience):
+                judged = event.cases if isinstance(event, CorpusDone) else judged
                 yield event
+            if judged < entry.cases:
+                cause = f"{entry.cases - judged} of {entry.cases} cases: given up after {patience.spent}"
+                yield not_run(f"{entry.corpus} {entry.operation}", cause, red=True)
     except TargetError as error:
         yield not_run("the rest", str(error), red=True)
     finally:
         connection.close()
 
 
+class _Patience:
+    """How much more an implementation may do wrong before it is given up."""
+
+    def __init__(self, faults: int, red: int) -> None:
+        self._left = {"faults": faults, "red cases": red}
+        self._had = dict(self._left)
+
+    @property
+    def is_over(self) -> bool:
+        return not all(self._left.values())
+
+    @property
+    def spent(self) -> str:
+        return " and ".join(f"{self._had[what]} {what}" for what, left in self._left.items() if not left)
+
+    def spend(self, divergence: Divergence) -> None:
+        self._left["red cases"] -= self._left["red cases"] > 0
+        if divergence.kind in (Kind.CRASH, Kind.HANG, Kind.ERROR):
+            self._left["faults"] -= self._left["faults"] > 0
+
+
 def _judge_corpus(
-    connection: Connection, target: Target, suite: Suite, entry: Entry, most_faults: int
+    connection: Connection, target: Target, suite: Suite, entry: Entry, patience: _Patience
 ) -> Iterator[Event]:
     path = verify(suite.goldens, entry)
-    cases = red = messages = faults = 0
+    cases = red = messages = 0
     read = read_detokenize if entry.operation == "detokenize" else read_tokenize
     for case in read(path):
-        divergence = None
+        if patience.is_over:
+            break
         try:
             divergence = _judge_case(connection, case, suite.vocabulary)
         except Fault as fault:
-            faults += 1
             subject = case.program if isinstance(case, DetokenizeCase) else case.prompts
             divergence = fault_divergence(subject, fault, suite.vocabulary)
         size = _messages(case)
         cases, messages = cases + 1, messages + size
         if divergence is not None:
             red += 1
+            patience.spend(divergence)
             yield CaseRed(target.name, suite.tokenizer, entry.corpus, entry.operation, divergence)
         yield Progress(target.name, suite.tokenizer, size)
-        if faults >= most_faults:
-            break
     yield CorpusDone(target.name, suite.tokenizer, entry.corpus, entry.operation, cases, red, messages)
-    if cases < entry.cases:
-        cause = f"{entry.cases - cases} cases weren't run: given up after {faults} crashes, hangs and errors"
-        yield NotRun(target.name, suite.tokenizer, f"{entry.corpus} {entry.operation}", cause, red=True)
 
 
 def _judge_case(

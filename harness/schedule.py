@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from harness.model import Event, Program, Prompt, Prompts, TokenizeRequest, TokenStream
 
 MOST_LIVE = 256
-MOST_PROMPTS = 64
+_MOST_MESSAGES = 12_000
 _EDGE_UIDS = (0, 2**63 - 1, 1, 2**63 - 2, 2**53, 2**53 + 1, 2**31, 2**32, 2**16, 2**24)
 _STRIDES = (0, 2**16, 2**24, 2**32, 2**48)
 
@@ -29,12 +29,13 @@ class Shape:
 
     @property
     def name(self) -> str:
+        """Part of the id of every case of this shape."""
         return f"{'lockstep' if self.lockstep else 'ragged'}-{self.live}"
 
-    @property
-    def messages(self) -> int:
-        """About how many messages a program of this shape holds."""
-        return max(256, self.live * 24)
+    def is_filled(self, streams: Sequence[TokenStream]) -> bool:
+        """Whether these are enough streams for a program: twice as many as can live, and not too many messages."""
+        messages = sum(len(stream.tokens) for stream in streams)
+        return messages >= _MOST_MESSAGES or (messages >= 256 and len(streams) >= 2 * self.live)
 
 
 SHAPES = (
@@ -47,6 +48,8 @@ SHAPES = (
     Shape(4, lockstep=False),
     Shape(128, lockstep=False),
 )
+TOGETHER = (Shape(MOST_LIVE, lockstep=True),)
+"""For a few very long streams: all at once, or most batches would be of one message."""
 
 
 def programs(
@@ -57,7 +60,7 @@ def programs(
     remaining = iter(streams)
     for shape in itertools.cycle(shapes):
         group: list[TokenStream] = []
-        while sum(len(stream.tokens) for stream in group) < shape.messages:
+        while not shape.is_filled(group):
             stream = next(remaining, None)
             if stream is None:
                 break

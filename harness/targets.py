@@ -72,7 +72,9 @@ def load_factory(spec: str) -> Factory:
         module = _load_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except Exception as error:
         raise TargetError(
-            f"{place} can't be imported", cause=f"{type(error).__name__}: {error}", hint="import it by hand to see"
+            f"{place} can't be imported",
+            cause=f"{type(error).__name__}: {error}",
+            hint="import it by hand to see",
         ) from error
     factory: Factory | None = getattr(module, attribute, None)
     if not callable(factory):

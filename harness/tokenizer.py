@@ -44,9 +44,7 @@ class TransformersCodec:
 
         config = read_config(folder)
         special = {key: value for key, value in config.items() if key in ("eos_token", "bos_token")}
-        self._tokenizer: Any = PreTrainedTokenizerFast(
-            tokenizer_file=str(folder / "tokenizer.json"), **special
-        )
+        self._tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **special)
         template = folder / "chat_template.jinja"
         if template.is_file():
             self._tokenizer.chat_template = template.read_text(encoding="utf-8")
@@ -179,7 +177,7 @@ def check_folder(folder: pathlib.Path) -> None:
             raise UnknownTokenizer(
                 f"{folder} is not a tokenizer folder",
                 cause=f"there is no {name} in it",
-                hint="name a folder with tokenizer.json and tokenizer_config.json, or a pinned tokenizer (`parity list`)",
+                hint="name a folder with both files in it, or a pinned tokenizer (`parity list`)",
             )
 
 

@@ -143,9 +143,7 @@ class FrameError(ValueError):
 
 
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_frontend: msgspec.msgpack.Decoder[UserReply | BatchFrontendMsg] = msgspec.msgpack.Decoder(
-    UserReply | BatchFrontendMsg
-)
+_frontend: msgspec.msgpack.Decoder[UserReply | BatchFrontendMsg] = msgspec.msgpack.Decoder(UserReply | BatchFrontendMsg)
 _backend: msgspec.msgpack.Decoder[UserMsg | AbortBackendMsg | BatchBackendMsg] = msgspec.msgpack.Decoder(
     UserMsg | AbortBackendMsg | BatchBackendMsg
 )
@@ -190,9 +188,7 @@ class _Named(msgspec.Struct, frozen=True):
     uid: Uid
 
 
-_strict: msgspec.msgpack.Decoder[BatchTokenizerMsg | Request] = msgspec.msgpack.Decoder(
-    BatchTokenizerMsg | Request
-)
+_strict: msgspec.msgpack.Decoder[BatchTokenizerMsg | Request] = msgspec.msgpack.Decoder(BatchTokenizerMsg | Request)
 _loose = msgspec.msgpack.Decoder(_LooseBatch)
 _single: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _named = msgspec.msgpack.Decoder(_Named)
@@ -252,11 +248,7 @@ class RequestReader:
         if not (0x80 <= first <= 0x8F or first in (0xDE, 0xDF)):
             return Problem("bad-message", "Expected a map - at `$.sampling_params`", request.uid)
         text = request.text
-        parts = (
-            [text]
-            if isinstance(text, str)
-            else [part for turn in text for pair in turn.items() for part in pair]
-        )
+        parts = [text] if isinstance(text, str) else [part for turn in text for pair in turn.items() for part in pair]
         size = sum(map(len, parts))
         if size > self.max_prompt_characters:
             limit = f"the limit is {self.max_prompt_characters}"

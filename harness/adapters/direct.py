@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from harness.adapters.connection import CAPABILITIES
 from harness.errors import Fault, TargetError
-from harness.model import DetokenizeRequest, Event, Kind, Program, Prompts
+from harness.model import DetokenizeRequest, Event, Kind, Program, Prompts, batch_slices
 from harness.protocol import Backend, Factory
 
 Tick = Callable[[int], None]
@@ -57,10 +59,10 @@ def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
             raise Fault(Kind.ERROR, batch, describe(error)) from error
         if count != size:
             raise Fault(Kind.ERROR, batch, f"{count} replies to a batch of {size}")
-        if not set(map(type, answers)) <= {str}:
-            _check_texts(answers, batch)
         chunks.extend(answers)
         start = end
+    if not set(map(type, chunks)) <= {str}:
+        _check_texts(program, chunks)
     return chunks
 
 
@@ -90,7 +92,7 @@ class DirectConnection:
     """An implementation called in this process: fast, and as dangerous as the implementation."""
 
     def __init__(self, factory: Factory, folder: pathlib.Path) -> None:
-        self._make = lambda: make_backend(factory, folder)
+        self._make = functools.partial(make_backend, factory, folder)
         self._backend: Backend | None = self._make()
         self._capabilities = capabilities_of(self._backend)
 
@@ -109,7 +111,11 @@ class DirectConnection:
 
     def tokenize(self, prompts: Prompts) -> list[Sequence[int]]:
         """Encode a case; see `Connection.tokenize`."""
-        return replay_prompts(self._ready(), prompts, _no_tick)
+        try:
+            return replay_prompts(self._ready(), prompts, _no_tick)
+        except Fault:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the backend; the next case would get a new one."""
@@ -124,8 +130,8 @@ class DirectConnection:
 
 def close_backend(backend: Backend | None) -> None:
     """Close a backend that can be closed."""
-    close = getattr(backend, "close", None)
-    if callable(close):
+    close: Callable[[], object] | None = getattr(backend, "close", None)
+    if close is not None:
         close()
 
 
@@ -133,13 +139,19 @@ def _no_tick(batch: int) -> None:
     pass
 
 
-def _check_texts(answers: Sequence[object], batch: int) -> None:
-    for slot, answer in enumerate(answers):
-        if not isinstance(answer, str):
-            raise Fault(Kind.ERROR, batch, f"the reply in slot {slot} is a {type(answer).__name__}, not a str")
+def _check_texts(program: Program, chunks: Sequence[object]) -> None:
+    answered = [
+        (batch, slot)
+        for batch, rows in enumerate(batch_slices(program.batches))
+        for slot, event in enumerate(program.events[rows])
+        if event != Event.ABORT
+    ]
+    for (batch, slot), chunk in zip(answered, chunks, strict=True):
+        if not isinstance(chunk, str):
+            raise Fault(Kind.ERROR, batch, f"the reply in slot {slot} is a {type(chunk).__name__}, not a str")
 
 
-def _as_ids(answer: object, batch: int, slot: int) -> list[int]:
+def _as_ids(answer: Any, batch: int, slot: int) -> list[int]:
     """Ids as plain integers, from a list or whatever array a library uses."""
     if hasattr(answer, "tolist"):
         answer = answer.tolist()

@@ -193,7 +193,8 @@ class IsolatedConnection:
             elif time.monotonic() >= deadline:
                 raise Fault(Kind.HANG, batch, f"no answer in {patience:g} s")
         try:
-            return _decode_reply(self._pipe.recv_bytes(_REPLY_LIMIT))
+            reply: Reply = _decode_reply(self._pipe.recv_bytes(_REPLY_LIMIT))
+            return reply
         except (EOFError, OSError):
             raise self._crash() from None
         except msgspec.DecodeError as error:

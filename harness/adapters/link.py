@@ -48,9 +48,7 @@ class Link:
         self._ends: dict[End, zmq.Socket[bytes]] = {}
         self._process: ChildProcess | None = None
         try:
-            addresses = {
-                name: f"ipc://{self._folder.name}/{name}" for name in ("pull", "backend", "frontend")
-            }
+            addresses = {name: f"ipc://{self._folder.name}/{name}" for name in ("pull", "backend", "frontend")}
             for end in End:
                 socket = self._ends[end] = self._context.socket(zmq.PULL)
                 socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_FRAME)

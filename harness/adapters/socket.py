@@ -144,9 +144,7 @@ def _ask_tokens(program: Program, chunks: list[str]) -> Iterator[Ask]:
             if size != 1:
                 raise ValueError(f"{program.id}: batch {batch} has an abort among other messages")
             uid = uids[rows.start]
-            yield Ask(
-                batch, 1, encode_requests([AbortMsg(uid)]), End.BACKEND, functools.partial(_aborted, uid)
-            )
+            yield Ask(batch, 1, encode_requests([AbortMsg(uid)]), End.BACKEND, functools.partial(_aborted, uid))
         elif size:
             batch_uids, batch_finished = uids[rows], finished[rows]
             messages = list(map(DetokenizeMsg, batch_uids, tokens[rows], batch_finished))
@@ -177,14 +175,12 @@ def _take_chunks(chunks: list[str], uids: list[int], finished: list[bool], frame
     echoed = list(map(_finished, replies))
     if echoed != finished:
         slot = _first_difference(finished, echoed)
-        raise Wrong(
-            f"`finished` is {echoed[slot]} in slot {slot}, uid {uids[slot]}, asked with {finished[slot]}"
-        )
+        raise Wrong(f"`finished` is {echoed[slot]} in slot {slot}, uid {uids[slot]}, asked with {finished[slot]}")
     chunks.extend(map(_text, replies))
 
 
 def _take_ids(ids: list[Sequence[int]], uids: list[int], frame: bytes) -> None:
-    messages = _unpack(_backend_data(frame), len(uids))
+    messages: list[BackendMsg] = _unpack(_backend_data(frame), len(uids))
     users: list[UserMsg] = []
     for slot, message in enumerate(messages):
         if not isinstance(message, UserMsg):
@@ -200,7 +196,7 @@ def _take_ids(ids: list[Sequence[int]], uids: list[int], frame: bytes) -> None:
 
 
 def _aborted(uid: int, frame: bytes) -> None:
-    messages = _unpack(_backend_data(frame), 1)
+    messages: list[BackendMsg] = _unpack(_backend_data(frame), 1)
     if not isinstance(messages[0], AbortBackendMsg):
         raise Wrong(f"a {type(messages[0]).__name__} in place of an AbortBackendMsg")
     _check_uids([uid], messages)

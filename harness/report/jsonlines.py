@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ def record(events: Iterable[Event], path: pathlib.Path) -> Iterator[Event]:
             if not isinstance(event, Progress):
                 file.write(msgspec.json.encode(event) + b"\n")
             yield event
-    os.replace(file.name, path)
+    pathlib.Path(file.name).replace(path)
 
 
 def read(path: pathlib.Path) -> list[Event]:

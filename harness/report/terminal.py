@@ -6,7 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -87,8 +95,7 @@ def show(summary: Summary, console: Console) -> None:
             console.print(f"… and {len(reds) - _MOST_SHOWN} more red cases of {target}", markup=False)
     word = "green" if finished.exit_code == 0 else "red"
     console.print(
-        f"{word}: {finished.cases} cases, {finished.red} red, {finished.messages} messages, "
-        f"{finished.not_run} not run",
+        f"{word}: {finished.cases} cases, {finished.red} red, {finished.messages} messages, {finished.not_run} not run",
         style="green" if finished.exit_code == 0 else "red",
         highlight=False,
     )

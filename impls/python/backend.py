@@ -49,9 +49,7 @@ class Detokenizer(Protocol):
 class PythonBackend:
     """The tokenizer and streaming detokenizer of one tokenizer folder."""
 
-    def __init__(
-        self, tokenizer: Tokenizer, detokenizer: Detokenizer, template: ChatTemplate | None = None
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, detokenizer: Detokenizer, template: ChatTemplate | None = None) -> None:
         self._tokenizer = tokenizer
         self._detokenizer = detokenizer
         self._template = template
@@ -69,7 +67,7 @@ class PythonBackend:
         for request in requests:
             if not 0 <= request.next_token < ID_LIMIT:
                 raise ValueError(
-                    f"token {request.next_token} of uid {request.uid} is not an id: ids are from 0 to 2**32 - 1"
+                    f"uid {request.uid}: {request.next_token} is not a token id; ids are from 0 to 2**32 - 1"
                 )
         return self._detokenizer.detokenize(requests)
 
@@ -91,9 +89,7 @@ class PythonBackend:
 
 def factory(tokenizer_dir: pathlib.Path) -> PythonBackend:
     """The backend for a folder with tokenizer.json, tokenizer_config.json and perhaps chat_template.jinja."""
-    config: Mapping[str, Any] = json.loads(
-        (tokenizer_dir / "tokenizer_config.json").read_text(encoding="utf-8")
-    )
+    config: Mapping[str, Any] = json.loads((tokenizer_dir / "tokenizer_config.json").read_text(encoding="utf-8"))
     source = (tokenizer_dir / "tokenizer.json").read_text(encoding="utf-8")
     special_tokens = _special_tokens(config)
     tokenizer = _load_tokenizer(source, special_tokens)
@@ -128,9 +124,7 @@ def _load_tokenizer(source: str, special_tokens: Mapping[str, AddedToken]) -> To
     return tokenizer
 
 
-def _make_detokenizer(
-    tokenizer: Tokenizer, decoder: Mapping[str, Any] | None, eos_id: int | None
-) -> Detokenizer:
+def _make_detokenizer(tokenizer: Tokenizer, decoder: Mapping[str, Any] | None, eos_id: int | None) -> Detokenizer:
     pieces = read_pieces(tokenizer)
     if is_byte_level(decoder):
         return ByteLevelDetokenizer(byte_level_table(pieces), eos_id)
@@ -146,7 +140,7 @@ def _load_template(
     """The template of the file, or else the (default) one of the configuration."""
     path = folder / "chat_template.jinja"
     source: Any = path.read_text(encoding="utf-8") if path.is_file() else config.get("chat_template")
-    if isinstance(source, list):
+    if source is not None and not isinstance(source, str):
         source = {entry["name"]: entry["template"] for entry in source}.get("default")
     if source is None:
         return None

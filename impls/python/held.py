@@ -116,7 +116,12 @@ class Held:
 def _printable_length(settled: Text, tail: Text) -> int:
     """The printable length of `settled` and `tail` together, which are empty or end in U+FFFD."""
     length = settled.length + tail.length
-    before_last = tail.before_last if tail.length > 1 else settled.last if tail.length else settled.before_last
+    if tail.length > 1:
+        before_last = tail.before_last
+    elif tail.length == 1:
+        before_last = settled.last
+    else:
+        before_last = settled.before_last
     if is_cjk(before_last):
         return length - 1
     if tail.after_space:

@@ -1,8 +1,8 @@
 """Streaming detokenizer for all other decoders: it decodes windows of ids, as the reference does.
 
 What a decoder such as WordPiece or Metaspace makes of a token depends on its neighbours, so there is no
-table of texts. Only the ids of the window are kept, and no committed text: the chunk needs no more of it
-than how far `sent` is past it.
+table of texts, and a window that never commits is decoded again as a whole at each message. Only the ids
+of the window are kept, and no committed text: the chunk needs no more of it than how far `sent` is past it.
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ class WindowDetokenizer:
         longer = [s.ids[: s.prefix] for s in streams if s.prefix > 1]
         texts = iter(self._decode([[token] for token in missing] + longer))
         known.update({token: len(next(texts)) for token in missing})
-        return [
-            0 if s.prefix == 0 else known[s.ids[0]] if s.prefix == 1 else len(next(texts)) for s in streams
-        ]
+        return [0 if s.prefix == 0 else known[s.ids[0]] if s.prefix == 1 else len(next(texts)) for s in streams]
 
     def _decode(self, windows: list[list[int]]) -> list[str]:
         return self._tokenizer.decode_batch(windows, skip_special_tokens=False) if windows else []

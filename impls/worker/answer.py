@@ -101,9 +101,7 @@ class Answerer:
 
     def _detokenize(self, messages: Sequence[DetokenizeMsg]) -> list[UserReply]:
         try:
-            chunks = self.backend.detokenize(
-                [DetokenizeRequest(m.uid, m.next_token, m.finished) for m in messages]
-            )
+            chunks = self.backend.detokenize([DetokenizeRequest(m.uid, m.next_token, m.finished) for m in messages])
         except Exception as error:
             if len(messages) == 1:
                 self._lose(messages[0], describe(error))
@@ -120,10 +118,7 @@ class Answerer:
     def _tokenize(self, messages: Sequence[TokenizeMsg]) -> list[UserMsg]:
         try:
             ids = self.backend.tokenize([TokenizeRequest(m.uid, m.text) for m in messages])
-            return [
-                UserMsg(m.uid, Tensor.of(own), m.sampling_params)
-                for m, own in zip(messages, ids, strict=True)
-            ]
+            return [UserMsg(m.uid, Tensor.of(own), m.sampling_params) for m, own in zip(messages, ids, strict=True)]
         except Exception as error:
             if len(messages) == 1:
                 self._lose(messages[0], describe(error))

@@ -47,9 +47,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     parser = argparse.ArgumentParser(prog="python -m impls.worker", description="A tokenizer worker process.")
     parser.add_argument("--tokenizer", type=pathlib.Path, required=True, metavar="DIR")
     for end, what in zip(ENDS, ("requests", "ids, to the back end", "text, to the front end"), strict=True):
-        parser.add_argument(
-            f"--{end}", required=True, metavar="ADDR", help=f"ipc:// or tcp:// address: {what}"
-        )
+        parser.add_argument(f"--{end}", required=True, metavar="ADDR", help=f"ipc:// or tcp:// address: {what}")
     parser.add_argument(
         "--bind",
         action="append",
@@ -81,9 +79,7 @@ def backend_name(environ: Mapping[str, str]) -> str:
     """The back end that the environment asks for. Raises `SettingsError` if there is no such."""
     name = environ.get(BACKEND_VARIABLE) or "python"
     if name not in BACKENDS:
-        raise SettingsError(
-            f"{BACKEND_VARIABLE} is {name!r}; the valid values are: {', '.join(sorted(BACKENDS))}"
-        )
+        raise SettingsError(f"{BACKEND_VARIABLE} is {name!r}; the valid values are: {', '.join(sorted(BACKENDS))}")
     return name
 
 
