@@ -44,8 +44,8 @@ def session(*, default: bool = True, name: str = "") -> Callable[[Callable[..., 
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the package and what is in these dependency groups."""
-    session.install(*PACKAGE, *nox.project.dependency_groups(PYPROJECT, *groups))
+    """Install the package, what is in these dependency groups, and the versions that the goldens need."""
+    session.install(*PACKAGE, *nox.project.dependency_groups(PYPROJECT, "pinned", *groups))
 
 
 @session()

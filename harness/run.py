@@ -99,36 +99,47 @@ def connect(target: Target, folder: pathlib.Path, options: Options) -> Connectio
 
 
 def _side_by_side(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
-    waiting = iter([(target, suite) for suite in suites for target in targets])
+    """The events of every target on every suite, job after job, whichever is done first; progress comes at once."""
+    jobs = [(target, suite) for suite in suites for target in targets]
+    held: list[list[Event]] = [[] for _ in jobs]
+    done = 0
+    finished: set[int] = set()
+    arriving: queue.SimpleQueue[tuple[int, Event | BaseException | None]] = queue.SimpleQueue()
+    waiting = iter(enumerate(jobs))
     lock = threading.Lock()
-    events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
 
     def work() -> None:
-        try:
-            while True:
-                with lock:
-                    job = next(waiting, None)
-                if job is None:
-                    break
+        while True:
+            with lock:
+                at, job = next(waiting, (-1, None))
+            if job is None:
+                return
+            try:
                 for event in judge(*job, options):
-                    events.put(event)
-        except BaseException as error:
-            events.put(error)
-        events.put(None)
+                    arriving.put((at, event))
+            except BaseException as error:
+                arriving.put((at, error))
+                return
+            arriving.put((at, None))
 
-    workers = max(1, min(options.jobs, len(targets) * len(suites), os.cpu_count() or 1))
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    running = len(threads)
-    while running:
-        event = events.get()
-        if event is None:
-            running -= 1
-        elif isinstance(event, BaseException):
+    for _ in range(max(1, min(options.jobs, len(jobs), os.cpu_count() or 1))):
+        threading.Thread(target=work, daemon=True).start()
+    while done < len(jobs):
+        at, event = arriving.get()
+        if isinstance(event, BaseException):
             raise event
-        else:
+        if isinstance(event, Progress):
             yield event
+        elif event is not None:
+            held[at].append(event)
+        else:
+            finished.add(at)
+        while done < len(jobs):
+            yield from held[done]
+            held[done].clear()
+            if done not in finished:
+                break
+            done += 1
 
 
 def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
