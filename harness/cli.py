@@ -47,7 +47,7 @@ def list_all() -> int:
             {source.name: source.why for source in read_sources(project.corpora)},
         ),
     ):
-        table = Table(title, "", show_edge=False)
+        table = Table(title, "what it is", show_edge=False)
         for name, what in rows.items():
             table.add_row(name, what)
         console.print(table, "")

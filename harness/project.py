@@ -40,6 +40,6 @@ def find_project(start: pathlib.Path) -> Project:
     if not project.corpora.is_dir():
         raise ParityError(
             f"{start} is not inside a checkout of tokparity",
-            hint="change to the checkout, or name it with --root",
+            hint="change to the checkout, or to a folder inside it",
         )
     return project

@@ -15,6 +15,11 @@ def visible(text: str, most: int = 160, around: int = 0) -> str:
     return f"{'…' if start else ''}'{shown}'{'…' if end < len(text) else ''}"
 
 
+def escaped(text: str) -> str:
+    """A text of several lines with whatever else a terminal would act upon escaped."""
+    return "".join(char if char == "\n" else _show(char) for char in text)
+
+
 def _show(char: str) -> str:
     if char in "\n\r\t":
         return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[char]

@@ -61,7 +61,7 @@ def _answer(backend: Backend, order: Order, tick: Tick) -> bytes:
         return _encode(reply)
     except Fault as fault:
         return _encode(Failed(fault.batch, fault.message))
-    except (UnicodeEncodeError, OverflowError) as error:
+    except OverflowError as error:
         return _encode(Failed(0, f"a reply can't be passed on: {error}"))
 
 

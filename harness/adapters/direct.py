@@ -61,7 +61,7 @@ def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
             raise Fault(Kind.ERROR, batch, f"{count} replies to a batch of {size}")
         chunks.extend(answers)
         start = end
-    if not set(map(type, chunks)) <= {str}:
+    if not set(map(type, chunks)) <= {str} or not _is_unicode("".join(chunks)):
         _check_texts(program, chunks)
     return chunks
 
@@ -149,6 +149,17 @@ def _check_texts(program: Program, chunks: Sequence[object]) -> None:
     for (batch, slot), chunk in zip(answered, chunks, strict=True):
         if not isinstance(chunk, str):
             raise Fault(Kind.ERROR, batch, f"the reply in slot {slot} is a {type(chunk).__name__}, not a str")
+        if not _is_unicode(chunk):
+            raise Fault(Kind.ERROR, batch, f"the reply in slot {slot} is not Unicode text: {chunk!a}")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be sent anywhere: a lone surrogate can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_ids(answer: Any, batch: int, slot: int) -> list[int]:

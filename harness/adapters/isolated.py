@@ -100,7 +100,11 @@ class IsolatedConnection:
         self._batch = memoryview(self._memory).cast("q")
         self._child: ChildProcess | None = None
         self._pipe: Pipe | None = None
-        self._capabilities = self._start()
+        try:
+            self._capabilities = self._start()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def capabilities(self) -> frozenset[str]:

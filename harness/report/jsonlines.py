@@ -16,11 +16,16 @@ def record(events: Iterable[Event], path: pathlib.Path) -> Iterator[Event]:
     """Pass the events on and write them, but for progress; the file is there when the run is over, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
-        for event in events:
-            if not isinstance(event, Progress):
-                file.write(msgspec.json.encode(event) + b"\n")
-            yield event
-    pathlib.Path(file.name).replace(path)
+        scratch = pathlib.Path(file.name)
+        try:
+            for event in events:
+                if not isinstance(event, Progress):
+                    file.write(msgspec.json.encode(event) + b"\n")
+                yield event
+        except BaseException:
+            scratch.unlink()
+            raise
+    scratch.replace(path)
 
 
 def read(path: pathlib.Path) -> list[Event]:

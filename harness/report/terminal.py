@@ -21,6 +21,7 @@ from rich.text import Text
 from harness.events import CaseRed, CorpusDone, Event, NotRun, RunFinished, RunStarted
 from harness.events import Progress as Judged
 from harness.model import TokenView
+from harness.visible import escaped
 
 _MOST_SHOWN = 10
 
@@ -135,7 +136,7 @@ def _grouped(entries: Iterable[NotRun]) -> list[str]:
     for entry in entries:
         groups[entry.target, entry.tokenizer, entry.cause, entry.red].append(entry.what)
     return [
-        f"{'not run' if red else 'not judged'}: {target} on {tokenizer}, {', '.join(whats)}: {cause}"
+        f"{'not run' if red else 'not judged'}: {target} on {tokenizer}, {', '.join(whats)}: {escaped(cause)}"
         for (target, tokenizer, cause, red), whats in groups.items()
     ]
 

@@ -85,9 +85,7 @@ def machine(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return make
 
 
-def test_a_nox_that_is_there_is_used(
-    bootstrap: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_nox_that_is_there_is_used(bootstrap: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = machine()
     monkeypatch.setattr(bootstrap, "nox_is_here", lambda: True)
     assert bootstrap.main([]) == 7
