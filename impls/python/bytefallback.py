@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from harness.model import DetokenizeRequest
-from impls.python.held import NO_TAIL, ONE_REPLACEMENT, SEVERAL_REPLACEMENTS, Held, Text
+from impls.python.held import Held
 from impls.python.printable import REPLACEMENT
 from impls.python.vocabulary import FallbackTable
 
@@ -33,16 +33,17 @@ from impls.python.vocabulary import FallbackTable
 class Run:
     """The byte tokens at the end of a stream, after the last text token.
 
-    `text` is what the run decodes to but for the last, `unfinished` bytes. `broken` says that it can no
-    longer be valid: each byte is then settled as one U+FFFD. `spaced` says that it begins the window's new
-    tokens and starts with a space, `size` counts its bytes.
+    `size` counts its bytes, and `characters` the U+FFFD that they are the encoding of: any other character
+    is committed by its last byte. The last bytes may be `unfinished`. `broken` says that the run can no
+    longer be valid: each byte is then settled as one U+FFFD. `spaced` says that the run begins the window's
+    new tokens, and itself with a space.
     """
 
-    text: Text = field(default_factory=Text)
-    unfinished: bytes = b""
     size: int = 0
-    spaced: bool = False
+    characters: int = 0
+    unfinished: bytes = b""
     broken: bool = False
+    spaced: bool = False
 
 
 @dataclass(slots=True)
@@ -84,26 +85,26 @@ class Stream:
             self._break_run()
             return None
         run.unfinished = data[used:]
-        if not (run.spaced and self.strips and run.size == 1):
-            run.text.append(text)
-        if run.unfinished or run.text.last in ("", REPLACEMENT):
+        if not text or (run.spaced and self.strips and run.size == 1):
             return None
-        return self.held.commit(run.text)
+        if text == REPLACEMENT:
+            run.characters += 1
+            return None
+        self.held.settled.append(REPLACEMENT * run.characters + text)
+        run.characters += 1
+        return self.held.commit()
 
     def show(self) -> str:
         """The chunk of a message that didn't commit."""
         run = self.run
         if run.broken:
-            return self.held.show(NO_TAIL)
-        if run.unfinished:
-            alone = run.size + self.debt == 1
-            return self.held.show(ONE_REPLACEMENT if alone else SEVERAL_REPLACEMENTS)
-        return self.held.show(run.text)
+            return self.held.show(0)
+        return self.held.show(run.size + self.debt if run.unfinished else run.characters)
 
     def debt_of_prefix(self, strips_space: bool) -> int:
         """The debt of the window that follows, after a commit: these new tokens are its prefix."""
         run = self.run
-        code_points = run.text.length
+        code_points = run.characters
         if run.spaced and strips_space and not self.strips:
             code_points -= 1
         return run.size - code_points
@@ -114,7 +115,7 @@ class Stream:
             if self.run.unfinished:
                 self._break_run()
             elif not self.run.broken:
-                self.held.settled.append(self.run.text.since(0))
+                self.held.settled.append(REPLACEMENT * self.run.characters)
             self.blank = False
             self.run = Run()
         self.debt = 0
@@ -123,7 +124,7 @@ class Stream:
         """The run is invalid for good: settle it, and the part of it that the prefix has."""
         run = self.run
         self.held.settled.append(REPLACEMENT * (run.size + self.debt))
-        run.text, run.unfinished, run.broken = Text(), b"", True
+        run.unfinished, run.broken = b"", True
 
 
 AT_REST: Final = Stream()

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.model import DetokenizeRequest
-from impls.python.held import NO_TAIL, ONE_REPLACEMENT, Held
+from impls.python.held import Held
 from impls.python.printable import REPLACEMENT
 from impls.python.vocabulary import ByteLevelTable
 
@@ -72,6 +72,6 @@ class ByteLevelDetokenizer:
         stream.held.settled.append(text)
         if stream.unfinished or text.endswith(REPLACEMENT):
             self._open[uid] = stream
-            return stream.held.show(ONE_REPLACEMENT if stream.unfinished else NO_TAIL)
+            return stream.held.show(1 if stream.unfinished else 0)
         self._open.pop(uid, None)
         return stream.held.commit()

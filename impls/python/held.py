@@ -8,9 +8,8 @@ grows, so that a message costs what it adds and what it answers, however long th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
-from impls.python.printable import REPLACEMENT, is_cjk
+from impls.python.printable import is_cjk
 
 
 @dataclass(slots=True)
@@ -69,61 +68,35 @@ class Text:
         return dropped
 
 
-def _text(content: str) -> Text:
-    text = Text()
-    text.append(content)
-    return text
-
-
-NO_TAIL: Final = _text("")
-ONE_REPLACEMENT: Final = _text(REPLACEMENT)
-SEVERAL_REPLACEMENTS: Final = _text(REPLACEMENT * 2)
-"""Stands for two or more: one or a hundred more change nothing that is shown."""
-
-
 @dataclass(slots=True)
 class Held:
     """The uncommitted text of a stream.
 
     `settled` is the part that more tokens can't change, from its last space on: all that comes before was
-    shown and stays shown. What follows it, the *tail*, is how the bytes not yet settled look for now.
-    `sent` counts the code points of settled text and tail that were shown. It may go back, and the text is
-    then sent a second time, so `settled` can't be cut at `sent`.
+    shown and stays shown. What follows it are the bytes not yet settled, which for now look like some U+FFFD.
+    `sent` counts the code points of settled text that were shown. It may go back, and the text is then sent
+    a second time, so `settled` can't be cut at `sent`.
     """
 
     settled: Text = field(default_factory=Text)
     sent: int = 0
 
-    def show(self, tail: Text) -> str:
-        """The chunk of a message that commits nothing: the printable part that wasn't sent."""
+    def show(self, unsettled: int) -> str:
+        """The chunk of a message that commits nothing: the printable part that wasn't sent.
+
+        The text is the settled one and `unsettled` times U+FFFD; it is empty or ends in U+FFFD.
+        """
         settled, sent = self.settled, self.sent
-        shown = _printable_length(settled, tail)
-        chunk = ""
-        if shown > sent:
-            chunk = settled.since(sent)
-            if shown > settled.length:
-                chunk += tail.since(max(sent - settled.length, 0))
-            chunk = chunk[: shown - sent]
+        if unsettled == 0 and is_cjk(settled.before_last):
+            shown = settled.length - 1
+        elif unsettled == 1 and is_cjk(settled.last):
+            shown = settled.length
+        else:
+            shown = settled.after_space
+        chunk = settled.since(sent)[: shown - sent] if shown > sent else ""
         self.sent = shown - settled.forget_to_space()
         return chunk
 
-    def commit(self, tail: Text = NO_TAIL) -> str:
-        """The chunk of a message that commits everything. The object is of no use afterwards."""
-        settled, sent = self.settled, self.sent
-        return settled.since(sent) + tail.since(max(sent - settled.length, 0))
-
-
-def _printable_length(settled: Text, tail: Text) -> int:
-    """The printable length of `settled` and `tail` together, which are empty or end in U+FFFD."""
-    length = settled.length + tail.length
-    if tail.length > 1:
-        before_last = tail.before_last
-    elif tail.length == 1:
-        before_last = settled.last
-    else:
-        before_last = settled.before_last
-    if is_cjk(before_last):
-        return length - 1
-    if tail.after_space:
-        return settled.length + tail.after_space
-    return settled.after_space
+    def commit(self) -> str:
+        """The chunk of a message that commits: all that wasn't sent. The object is of no use afterwards."""
+        return self.settled.since(self.sent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from impls.python.bytelevel import ByteLevelDetokenizer
 from impls.python.held import Text
 from impls.python.vocabulary import FallbackDecoder, byte_level_table, read_pieces
 from impls.python.window import WindowDetokenizer
-from tests.unit.impls_python.tiny import EOS, TINY, byte_fallback, byte_level, byte_piece, id_of
+from tests.unit.impls_python.tiny import BEYOND, EOS, TINY, byte_fallback, byte_level, byte_piece, id_of
 
 Folder = Callable[[str], pathlib.Path]
 
@@ -123,8 +123,37 @@ def test_a_committed_stream_is_kept_as_one_shared_object() -> None:
 def test_a_window_keeps_no_id_that_was_committed_before_it() -> None:
     tokenizer = TINY["word_piece"]()
     detokenizer = WindowDetokenizer(tokenizer, read_pieces(tokenizer), tokenizer.token_to_id(EOS))
-    feed(detokenizer, *[id_of(tokenizer, "he"), 10**6] * N)
+    feed(detokenizer, *[id_of(tokenizer, "he")] * 10)
     assert len(detokenizer._streams[0].ids) == 1
+
+
+def test_a_window_keeps_no_id_that_stands_for_nothing() -> None:
+    tokenizer = byte_level()  # any tokenizer can be decoded by windows; this one has a gap
+    detokenizer = WindowDetokenizer(tokenizer, read_pieces(tokenizer), id_of(tokenizer, EOS))
+    assert feed(detokenizer, 0xC3, *[257, BEYOND] * 10, 0xA9) == "é"
+    feed(detokenizer, 0xC3, *[257, BEYOND] * 10)
+    assert detokenizer._streams[0].ids == [0xC3, 0xA9, 0xC3]
+
+
+class Walked(list[str]):
+    """A list that counts how many items are walked from its end."""
+
+    walked = 0
+
+    def __reversed__(self) -> Iterator[str]:
+        for item in super().__reversed__():
+            self.walked += 1
+            yield item
+
+
+def test_reading_the_end_of_a_text_does_not_walk_through_it() -> None:
+    text = Text()
+    for _ in range(N):
+        text.append("ab")
+    parts = text.parts = Walked(text.parts)
+    assert text.since(text.length - 3) == "bab"
+    assert text.since(text.length) == ""
+    assert parts.walked <= 4
 
 
 @pytest.mark.parametrize("name", sorted(TINY))

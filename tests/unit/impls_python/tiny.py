@@ -22,7 +22,16 @@ def byte_level() -> Tokenizer:
     codec = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     alphabet = dict(zip(byte_alphabet(), range(256), strict=True))
     whole = ["ab", " a", " ", "関", "x関", "é", "\ufffd", " \ufffd", "関\ufffd", "\n", " 日", "👍"]
-    partial = [b"\xe9\x96", b"\x96\xa2", b"a\xe9", b"\x96\xa2\xe9", b" \xf0\x9f", b"\xe9\x96\xa2\xc3", b"\x91\x8d b"]
+    partial = [
+        "関".encode() + b"\xef\xbf",
+        b"\xe9\x96",
+        b"\x96\xa2",
+        b"a\xe9",
+        b"\x96\xa2\xe9",
+        b" \xf0\x9f",
+        b"\xe9\x96\xa2\xc3",
+        b"\x91\x8d b",
+    ]
     pieces = [byte_piece(data) for data in [*(text.encode() for text in whole), *partial]]
     vocab = _with_gap(alphabet, [piece for piece in pieces if piece not in alphabet])
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))

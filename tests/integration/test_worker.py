@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+
+BYTE_E4 = 0xE4
+Started = Callable[..., "Running"]
+
+
+class Running:
+    """A worker and the three sockets around it, spoken to in plain maps."""
+
+    def __init__(self, folder: pathlib.Path, place: pathlib.Path, *options: str) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.ends = {}
+        for end in ("backend", "frontend"):
+            self.ends[end] = self._context.socket(zmq.PULL)
+            self.ends[end].bind(f"ipc://{place}/{end}")
+            self.ends[end].rcvtimeo = 10_000
+        addresses = [part for end in ("pull", "backend", "frontend") for part in (f"--{end}", f"ipc://{place}/{end}")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "impls.worker", "--tokenizer", str(folder), *addresses, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+        self.push = self._context.socket(zmq.PUSH)
+        self.push.connect(f"ipc://{place}/pull")
+
+    def send(self, *messages: object, frame: bytes | None = None) -> None:
+        batch = messages[0] if len(messages) == 1 else {"__type__": "BatchTokenizerMsg", "data": list(messages)}
+        self.push.send(msgspec.msgpack.encode(batch) if frame is None else frame)
+
+    def receive(self, end: str) -> Any:
+        return msgspec.msgpack.decode(self.ends[end].recv())
+
+    def stop(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=20)
+        return self.process.returncode, log
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._context.destroy(linger=0)
+
+
+@pytest.fixture
+def start(small_tokenizer: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[Started]:
+    running: list[Running] = []
+
+    def begin(*options: str) -> Running:
+        running.append(Running(small_tokenizer, tmp_path, *options))
+        return running[-1]
+
+    yield begin
+    for worker in running:
+        worker.close()
+
+
+def token(uid: int, token: int, finished: bool = False) -> dict[str, object]:
+    return {"__type__": "DetokenizeMsg", "uid": uid, "next_token": token, "finished": finished}
+
+
+def prompt(uid: int, text: object) -> dict[str, object]:
+    return {"__type__": "TokenizeMsg", "uid": uid, "text": text, "sampling_params": {"__type__": "SamplingParams"}}
+
+
+def reply(uid: int, text: str, finished: bool = False) -> dict[str, object]:
+    return {"__type__": "UserReply", "uid": uid, "incremental_output": text, "finished": finished}
+
+
+def test_one_message_is_answered_bare_and_several_as_a_batch(start: Started) -> None:
+    worker = start()
+    worker.send(token(0, ord("a")))
+    assert worker.receive("frontend") == reply(0, "a")
+    worker.send(token(0, ord("b"), True), token(2**63 - 1, ord("c")))
+    assert worker.receive("frontend") == {
+        "__type__": "BatchFrontendMsg",
+        "data": [reply(0, "b", True), reply(2**63 - 1, "c")],
+    }
+
+
+def test_ids_leave_as_int32_and_the_parameters_untouched(start: Started) -> None:
+    worker = start()
+    worker.send(prompt(7, "ab"))
+    answer = worker.receive("backend")
+    assert answer["uid"] == 7
+    assert answer["sampling_params"] == {"__type__": "SamplingParams"}
+    assert answer["input_ids"]["dtype"] == "torch.int32"
+    assert answer["input_ids"]["buffer"] == b"a\0\0\0b\0\0\0"
+
+
+def test_an_abort_is_passed_on_and_forgets(start: Started) -> None:
+    worker = start()
+    worker.send(token(3, BYTE_E4))
+    assert worker.receive("frontend") == reply(3, "")
+    worker.send({"__type__": "AbortMsg", "uid": 3})
+    assert worker.receive("backend") == {"__type__": "AbortBackendMsg", "uid": 3}
+    worker.send(token(3, ord("a")))
+    assert worker.receive("frontend") == reply(3, "a")
+
+
+def test_a_uid_twice_in_a_frame_is_answered_as_two_batches(start: Started) -> None:
+    worker = start()
+    worker.send(token(1, ord("a")), token(2, ord("x")), token(1, ord("b"), True), token(1, ord("c")))
+    answer = worker.receive("frontend")
+    assert [(message["uid"], message["incremental_output"]) for message in answer["data"]] == [
+        (1, "a"),
+        (2, "x"),
+        (1, "b"),
+        (1, "c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        token(5, -1),
+        token(5, 2**32),
+        token(-1, 1),
+        {"__type__": "DetokenizeMsg", "uid": 5, "next_token": "a", "finished": False},
+        {"__type__": "DetokenizeMsg", "uid": 5, "next_token": 1},
+        {"__type__": "DetokenizeMsg", "uid": 5, "next_token": 1, "finished": 1},
+        {"__type__": "Nothing", "uid": 5},
+        {"uid": 5},
+        7,
+        None,
+    ],
+    ids=repr,
+)
+def test_a_bad_message_costs_only_itself(start: Started, bad: object) -> None:
+    worker = start("--local-bs", "1")
+    worker.send(token(1, ord("a")), bad, token(2, ord("b")))
+    worker.send(token(1, ord("c")))
+    answers = [worker.receive("frontend") for _ in range(2)]
+    flat = [message for answer in answers for message in answer.get("data", [answer])]
+    assert [(message["uid"], message["incremental_output"]) for message in flat] == [(1, "a"), (2, "b"), (1, "c")]
+    code, log = worker.stop()
+    assert code == 0
+    assert log
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x93\x01", b"{}", b"\x80"])
+def test_a_frame_of_nothing_is_survived(start: Started, frame: bytes) -> None:
+    worker = start()
+    worker.send(frame=frame)
+    worker.send(token(1, ord("a")))
+    assert worker.receive("frontend") == reply(1, "a")
+
+
+def test_a_request_to_end_finishes_what_came_before(start: Started) -> None:
+    worker = start()
+    for at in range(200):
+        worker.send(token(at, ord("a")))
+    first = worker.receive("frontend")
+    code, _ = worker.stop()
+    assert code == 0
+    answered = len(first.get("data", [first]))
+    while answered < 200:
+        answer = worker.receive("frontend")
+        answered += len(answer.get("data", [answer]))
+    assert answered == 200
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "says"),
+    [
+        ({"MINISGL_TOKENIZER_BACKEND": "fast"}, ["--pull", "ipc:///tmp/none"], "the valid values are: python"),
+        ({}, ["--pull", "tcp://0.0.0.0:5555"], "loopback only"),
+        ({}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
+    ],
+)
+def test_what_cannot_be_started_is_said(
+    small_tokenizer: pathlib.Path, environment: dict[str, str], options: list[str], says: str
+) -> None:
+    others = ["--backend", "ipc:///tmp/none", "--frontend", "ipc:///tmp/none"]
+    run = subprocess.run(
+        [sys.executable, "-m", "impls.worker", "--tokenizer", str(small_tokenizer), *options, *others],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert says in run.stderr
+    assert "Traceback" not in run.stderr
