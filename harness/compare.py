@@ -37,7 +37,7 @@ def compare_chunks(
     if first is None:
         return None
     place = _place(program, first)
-    kind, note = _classify(program, place, wanted, given)
+    kind, note = _classify(program, place, wanted, given, vocabulary)
     at = _common(wanted[first], given[first])
     before = [row for row in place.stream if row < first]
     return Divergence(
@@ -126,7 +126,9 @@ def _place(program: Program, row: int) -> _Place:
     return _Place(row, step, row - batch.start, batch, tuple(stream))
 
 
-def _classify(program: Program, place: _Place, wanted: dict[int, str], given: dict[int, str]) -> tuple[Kind, str]:
+def _classify(
+    program: Program, place: _Place, wanted: dict[int, str], given: dict[int, str], vocabulary: Vocabulary
+) -> tuple[Kind, str]:
     """The class of a divergence and what is seen, from the whole of the stream it is in."""
     row, batch, stream = place.row, place.batch, place.stream
     in_batch = [wanted[other] for other in batch], [given[other] for other in batch]
@@ -151,13 +153,16 @@ def _classify(program: Program, place: _Place, wanted: dict[int, str], given: di
         sent=sent,
         due="".join(wanted[r] for r in stream if r > row),
         follows="".join(given[r] for r in stream if r > row),
+        fed=_text_of([program.tokens[r] for r in stream if r <= row], vocabulary),
         last=row == stream[-1],
     )
     return kind, f"{why}; {seen}"
 
 
-def _classify_chunk(want: str, have: str, *, sent: str, due: str, follows: str, last: bool) -> tuple[Kind, str]:
-    """The class of a wrong chunk, from what was sent before it, was due after it, and did follow."""
+def _classify_chunk(
+    want: str, have: str, *, sent: str, due: str, follows: str, fed: str, last: bool
+) -> tuple[Kind, str]:
+    """The class of a wrong chunk, from what was sent before it, was due after it, did follow, and was fed."""
     if want.startswith(have):
         if follows.startswith(want[len(have) :]):
             return Kind.LATE, "this part is sent later"
@@ -170,11 +175,15 @@ def _classify_chunk(want: str, have: str, *, sent: str, due: str, follows: str, 
             return Kind.EARLY, "this part is due later"
         if (sent + want).endswith(extra) or (len(extra) > 1 and extra in sent + want):
             return Kind.DOUBLED, "this part was sent before"
-        if last:
-            return Kind.EARLY, "the reference ends the stream without showing this"
+        if last or extra.strip("\ufffd") in fed:
+            return Kind.EARLY, "the reference holds this back, and never shows it"
     if have.endswith(want) and sent.endswith(have.removesuffix(want)):
         return Kind.DOUBLED, "the chunk begins with what was sent before"
     return Kind.REPLACED, "the chunk is another text"
+
+
+def _text_of(tokens: Sequence[int], vocabulary: Vocabulary) -> str:
+    return b"".join(vocabulary.bytes_by_id.get(token, b"") for token in tokens).decode("utf-8", "replace")
 
 
 def _difference(full: str, shown: str) -> tuple[str, str]:

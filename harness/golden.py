@@ -226,7 +226,11 @@ def read_manifest(folder: pathlib.Path) -> Manifest:
 def verify(folder: pathlib.Path, entry: Entry) -> pathlib.Path:
     """The path of a golden whose file is what the manifest says. Raises `GoldenError` otherwise."""
     path = folder / entry.file
-    if file_sha256(path) != entry.sha256:
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise _damaged(path, str(error)) from error
+    if found != entry.sha256:
         raise _damaged(path, "its SHA-256 is not the manifest's")
     return path
 

@@ -1,7 +1,8 @@
 """Goldens made by the oracle: written to pending/, then swapped in whole.
 
 `regenerate` never touches an accepted golden before the new ones are complete, and the swap of a tokenizer's folder is
-one step of the file system: a run that is killed leaves either the old goldens or the new ones.
+one step of the file system on Linux: a run that is killed leaves either the old goldens or the new ones. Elsewhere it
+is three renames, and a kill between them leaves the old goldens in pending/.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keeps a worker busy: batches go out ahead of the answers, within a window, and answers are matched to them."""
+"""Keeps a worker busy: batches go out ahead of the answers, within a window."""
 
 from __future__ import annotations
 

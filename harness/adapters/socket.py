@@ -55,7 +55,7 @@ _text = attrgetter("incremental_output")
 _finished = attrgetter("finished")
 
 _Answer = TypeVar("_Answer")
-_Message = TypeVar("_Message")
+_Message = TypeVar("_Message", UserReply, BackendMsg)
 _Asks: TypeAlias = Callable[[list[_Answer]], Iterator[Ask]]
 
 
@@ -208,7 +208,7 @@ def _backend_data(frame: bytes) -> BackendMsg | list[BackendMsg]:
 
 
 def _unpack(data: _Message | list[_Message], size: int) -> list[_Message]:
-    """The messages of an answer to a batch of `size`. Raises `Wrong` if they aren't as many, or badly wrapped."""
+    """The messages of an answer to a batch of `size`. Raises `Wrong` if there are more or fewer."""
     messages = data if isinstance(data, list) else [data]
     if len(messages) != size:
         raise Wrong(f"a batch of {size} has an answer of {len(messages)}")

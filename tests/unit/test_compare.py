@@ -39,6 +39,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
         (Kind.DOUBLED, {2: "bb"}),
         (Kind.REPLACED, {2: "?"}),
         (Kind.EARLY, {6: "d?"}),
+        (Kind.EARLY, {0: "a\ufffd"}),
         (Kind.REORDERED, {2: "x", 3: "b"}),
     ],
 )
