@@ -96,10 +96,7 @@ class Stream:
 
     def show(self) -> str:
         """The chunk of a message that didn't commit."""
-        run = self.run
-        if run.broken:
-            return self.held.show(0)
-        return self.held.show(run.size + self.debt if run.unfinished else run.characters)
+        return self.held.show(unsettled=self.run.size > 0 and not self.run.broken)
 
     def debt_of_prefix(self, strips_space: bool) -> int:
         """The debt of the window that follows, after a commit: these new tokens are its prefix."""

@@ -67,11 +67,20 @@ class ByteLevelDetokenizer:
             return ""
         stream = self._open.get(uid) or OpenStream()
         data = stream.unfinished + data
-        text, used = utf_8_decode(data, "replace", False)
-        stream.unfinished = data[used:]
+        text, stream.unfinished = _decode(data)
         stream.held.settled.append(text)
         if stream.unfinished or text.endswith(REPLACEMENT):
             self._open[uid] = stream
-            return stream.held.show(1 if stream.unfinished else 0)
+            return stream.held.show(unsettled=bool(stream.unfinished))
         self._open.pop(uid, None)
         return stream.held.commit()
+
+
+def _decode(data: bytes) -> tuple[str, bytes]:
+    """The text of `data`, invalid bytes replaced, and the bytes at its end that begin a character."""
+    text, used = utf_8_decode(data, "replace", False)
+    unfinished = data[used:]
+    if len(unfinished) == 2 and unfinished[0] == 0xED and unfinished[1] >= 0xA0:
+        # The codec waits for the last byte of a surrogate, though its first two are already invalid.
+        return text + REPLACEMENT * 2, b""
+    return text, unfinished

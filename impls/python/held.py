@@ -81,18 +81,16 @@ class Held:
     settled: Text = field(default_factory=Text)
     sent: int = 0
 
-    def show(self, unsettled: int) -> str:
+    def show(self, *, unsettled: bool) -> str:
         """The chunk of a message that commits nothing: the printable part that wasn't sent.
 
-        The text is the settled one and `unsettled` times U+FFFD; it is empty or ends in U+FFFD.
+        With `unsettled`, a U+FFFD follows the settled text. There may be more of them if that text is empty
+        or ends in one itself: none of them are shown then.
         """
         settled, sent = self.settled, self.sent
-        if unsettled == 0 and is_cjk(settled.before_last):
-            shown = settled.length - 1
-        elif unsettled == 1 and is_cjk(settled.last):
-            shown = settled.length
-        else:
-            shown = settled.after_space
+        length = settled.length if unsettled else settled.length - 1
+        ideograph = is_cjk(settled.last if unsettled else settled.before_last)
+        shown = length if ideograph else settled.after_space
         chunk = settled.since(sent)[: shown - sent] if shown > sent else ""
         self.sent = shown - settled.forget_to_space()
         return chunk

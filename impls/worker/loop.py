@@ -50,6 +50,11 @@ class Stop:
         # A signal that comes just before the wait would otherwise only be handled after it.
         signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
 
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        self._read.close()
+        self._write.close()
+
     @property
     def overdue(self) -> bool:
         """Whether the time to drain is over."""

@@ -197,3 +197,48 @@ def test_what_cannot_be_started_is_said(
     assert run.returncode == 2
     assert says in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, host: str) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    process = None
+    try:
+        ports = [free_port(context, host) for _ in range(3)]
+        pull, backend, frontend = (f"tcp://{host}:{port}" for port in ports)
+        options = ["--bind", "pull,backend", "--bind", "frontend"]
+        addresses = ["--pull", pull, "--backend", backend, "--frontend", frontend]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "impls.worker", "--tokenizer", str(small_tokenizer), *options, *addresses],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        ends = [context.socket(kind) for kind in (zmq.PUSH, zmq.PULL, zmq.PULL)]
+        for end, port in zip(ends, ports, strict=True):
+            end.ipv6 = True
+            end.rcvtimeo = 10_000
+            end.connect(f"tcp://{host.replace('localhost', '127.0.0.1')}:{port}")
+        ends[0].send(msgspec.msgpack.encode(token(1, 97)))
+        assert msgspec.msgpack.decode(ends[2].recv()) == reply(1, "a")
+        ends[0].send(msgspec.msgpack.encode({"__type__": "AbortMsg", "uid": 1}))
+        assert msgspec.msgpack.decode(ends[1].recv()) == {"__type__": "AbortBackendMsg", "uid": 1}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    finally:
+        if process is not None:
+            process.kill()
+            process.communicate()
+        context.destroy(linger=0)
+
+
+def free_port(context: zmq.Context[zmq.Socket[bytes]], host: str) -> int:
+    """A port that nobody has just now."""
+    with context.socket(zmq.PULL) as probe:
+        probe.ipv6 = True
+        try:
+            probe.bind(f"tcp://{host.replace('localhost', '127.0.0.1')}:*")
+        except zmq.ZMQError as error:
+            pytest.skip(f"no {host} here: {error}")
+        return int(probe.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])

@@ -260,7 +260,6 @@ def test_problems_come_in_the_order_of_the_frame() -> None:
 def test_a_bad_frame_is_one_problem(frame: bytes) -> None:
     requests, [problem] = read(frame)
     assert not requests
-    # `uid` can be had from a single message with something behind it, or cut off behind it.
     assert problem.code == "bad-frame"
     assert problem.message.isprintable()
 

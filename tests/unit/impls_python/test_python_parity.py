@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.model import DetokenizeRequest
 from impls.python import PythonBackend, factory
-from tests.unit.impls_python.tiny import BEYOND, EOS, TINY, Naive, byte_piece, id_of
+from tests.unit.impls_python.tiny import BEYOND, EOS, TINY, Naive, byte_level, byte_piece, id_of, save
 
 # The bytes that make up é, 関, U+FFFD and 👍, a space, a letter, and two that are valid nowhere.
 BYTES = [*b"\xc3\xa9", *b"\xe9\x96\xa2", *b"\xef\xbf\xbd", *b"\xf0\x9f\x91\x8d", *b" a", 0xED, 0xFF]
@@ -58,12 +58,12 @@ def test_random_programs(pair: tuple[PythonBackend, Naive, list[int]]) -> None:
     run()
 
 
-# Every stream of five tokens out of these: what random programs may miss.
-SHORT: dict[str, list[int | str]] = {
+# Every stream of five of these, some of which are several tokens: what random programs may miss.
+SHORT: dict[str, list[int | str | bytes]] = {
     "byte_level": [0xE9, 0xBF, 0xBD, byte_piece("関".encode() + b"\xef\xbf"), "\ufffd", "Ġa"],
-    "byte_fallback": ["▁", 0x20, 0xC3, 0xA9, "\ufffd", "a"],
-    "byte_fallback_without_strip": ["▁", 0x20, 0xC3, 0xA9, "\ufffd", ""],
-    "word_piece": ["he", "##llo", "関", "\ufffd", ".", "##\ufffd"],
+    "byte_fallback": ["▁", b" ", b"\xc3", b"\xa9", b"\xef\xbf\xbd", "\ufffd", "a"],
+    "byte_fallback_without_strip": ["▁", b" ", b"\xc3", b"\xa9", b"\xef\xbf\xbd", "関\ufffd", ""],
+    "word_piece": ["he", "##llo", "関\ufffd", "\ufffd", ".", "##\ufffd"],
     "no_decoder": ["a", "", "\ufffd", "関", "関\ufffd", " "],
 }
 
@@ -71,14 +71,35 @@ SHORT: dict[str, list[int | str]] = {
 @pytest.mark.parametrize("name", sorted(TINY))
 def test_every_short_stream(name: str, save_tiny: Callable[[str], pathlib.Path]) -> None:
     tokenizer = TINY[name]()
-    alphabet = [token if isinstance(token, int) else id_of(tokenizer, token) for token in SHORT[name]]
-    backend, naive = factory(save_tiny(name)), Naive(tokenizer)
-    streams = list(itertools.product(alphabet, repeat=5))
-    for step in zip(*streams, strict=True):
-        batch = [DetokenizeRequest(uid, token, False) for uid, token in enumerate(step)]
-        got, expected = backend.detokenize(batch), naive.detokenize(batch)
-        differing = [uid for uid in range(len(batch)) if got[uid] != expected[uid]]
-        assert not differing, f"stream {streams[differing[0]]}"
+
+    def ids(item: int | str | bytes) -> list[int]:
+        if isinstance(item, bytes):
+            return list(item)
+        return [item if isinstance(item, int) else id_of(tokenizer, item)]
+
+    streams = itertools.product([ids(item) for item in SHORT[name]], repeat=5)
+    assert_equal_streams(
+        factory(save_tiny(name)), Naive(tokenizer), [list(itertools.chain(*parts)) for parts in streams]
+    )
+
+
+def test_every_kind_of_invalid_bytes(tmp_path: pathlib.Path) -> None:
+    firsts, others = range(0xC0, 0x100), [*b" \x7f\x80\x8f\x90\x9f\xa0\xbf\xc2\xe1\xff"]
+    # An ideograph before them shows where the last character begins.
+    pieces = [byte_piece("関".encode() + bytes([first])) for first in firsts]
+    tokenizer = byte_level(pieces)
+    begun = [id_of(tokenizer, piece) for piece in pieces]
+    streams = [list(stream) for stream in itertools.product(begun, others, others, [0xBF], b" ")]
+    assert_equal_streams(factory(save(tokenizer, tmp_path)), Naive(tokenizer), streams)
+
+
+def assert_equal_streams(backend: PythonBackend, naive: Naive, streams: list[list[int]]) -> None:
+    """Feed all streams side by side to both."""
+    for step in range(max(map(len, streams))):
+        batch = [DetokenizeRequest(uid, ids[step], False) for uid, ids in enumerate(streams) if step < len(ids)]
+        chunks = zip(backend.detokenize(batch), naive.detokenize(batch), strict=True)
+        for request, (got, expected) in zip(batch, chunks, strict=True):
+            assert got == expected, streams[request.uid][: step + 1]
 
 
 @pytest.mark.parametrize("name", ["byte_level", "byte_fallback"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -17,8 +17,11 @@ BEYOND = 1_000_000
 """An id that is in no vocabulary."""
 
 
-def byte_level() -> Tokenizer:
-    """All 256 bytes; parts of characters; a literal U+FFFD; spaces; specials in and out of the alphabet."""
+def byte_level(more: Sequence[str] = ()) -> Tokenizer:
+    """All 256 bytes; parts of characters; a literal U+FFFD; spaces; specials in and out of the alphabet.
+
+    `more` are pieces in the byte-level alphabet.
+    """
     codec = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     alphabet = dict(zip(byte_alphabet(), range(256), strict=True))
     whole = ["ab", " a", " ", "関", "x関", "é", "\ufffd", " \ufffd", "関\ufffd", "\n", " 日", "👍"]
@@ -33,7 +36,7 @@ def byte_level() -> Tokenizer:
         b"\x91\x8d b",
     ]
     pieces = [byte_piece(data) for data in [*(text.encode() for text in whole), *partial]]
-    vocab = _with_gap(alphabet, [piece for piece in pieces if piece not in alphabet])
+    vocab = _with_gap(alphabet, [piece for piece in [*pieces, *more] if piece not in alphabet])
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
     tokenizer.pre_tokenizer = codec
     tokenizer.decoder = decoders.ByteLevel()
@@ -56,7 +59,24 @@ def byte_fallback(*, strip: bool = True) -> Tokenizer:
 
 def word_piece() -> Tokenizer:
     """Words, continuations and punctuation that the clean-up pulls to the word before."""
-    words = ["[UNK]", "he", "##llo", "関", "\ufffd", "##\ufffd", ".", ",", "'", "s", "do", "n't", "##", "'s", "\n"]
+    words = [
+        "[UNK]",
+        "he",
+        "##llo",
+        "関",
+        "関\ufffd",
+        "\ufffd",
+        "##\ufffd",
+        ".",
+        ",",
+        "'",
+        "s",
+        "do",
+        "n't",
+        "##",
+        "'s",
+        "\n",
+    ]
     tokenizer = Tokenizer(models.WordPiece(vocab={word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=True)
     tokenizer.add_special_tokens([EOS])
@@ -71,7 +91,7 @@ def no_decoder() -> Tokenizer:
     return tokenizer
 
 
-TINY = {
+TINY: dict[str, Callable[[], Tokenizer]] = {
     "byte_level": byte_level,
     "byte_fallback": byte_fallback,
     "byte_fallback_without_strip": lambda: byte_fallback(strip=False),
