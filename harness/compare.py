@@ -144,7 +144,8 @@ def _classify(
     missing, extra = _difference(full, shown)
     seen = f"the stream lacks {visible(missing, 40)}" if missing else ""
     seen += (" and has " if seen else "the stream has ") + f"{visible(extra, 40)} too much" if extra else ""
-    source = _other_stream(program, place, wanted, given[row])
+    fed = _text_of([program.tokens[r] for r in stream if r <= row], vocabulary)
+    source = _other_stream(program, place, wanted, given[row], fed)
     if source is not None:
         return Kind.CROSSED, f"{seen}; {visible(given[row], 40)} belongs to {source}"
     kind, why = _classify_chunk(
@@ -153,7 +154,7 @@ def _classify(
         sent=sent,
         due="".join(wanted[r] for r in stream if r > row),
         follows="".join(given[r] for r in stream if r > row),
-        fed=_text_of([program.tokens[r] for r in stream if r <= row], vocabulary),
+        fed=fed,
         last=row == stream[-1],
     )
     return kind, f"{why}; {seen}"
@@ -193,11 +194,12 @@ def _difference(full: str, shown: str) -> tuple[str, str]:
     return full[start : len(full) - end], shown[start : len(shown) - end]
 
 
-def _other_stream(program: Program, place: _Place, wanted: dict[int, str], chunk: str) -> str | None:
+def _other_stream(program: Program, place: _Place, wanted: dict[int, str], chunk: str, fed: str) -> str | None:
     """Whose text a chunk is, if it is that of another stream: in this batch, or of the same uid before."""
     row = place.row
-    own = "".join(wanted[r] for r in place.stream)
-    if len(chunk.strip("\ufffd ")) < 2 and chunk in own:
+    # What its own tokens say counts as well: text can be sent that the reference never commits.
+    own = "".join(wanted[r] for r in place.stream) + fed
+    if not chunk.strip().strip("\ufffd") or (len(chunk.strip("\ufffd ")) < 2 and chunk in own):
         return None
     uid = program.uids[row]
     if chunk and chunk not in own:
