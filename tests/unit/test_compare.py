@@ -57,6 +57,18 @@ def test_a_divergence_has_the_class_that_a_user_sees(
     assert divergence.token.id == PROGRAM.tokens[first]
 
 
+@pytest.mark.parametrize(
+    ("kind", "chunk", "text"), [(Kind.EARLY, "", "a"), (Kind.REPLACED, "\u3000", " ")], ids=["its own", "white space"]
+)
+def test_text_that_another_stream_also_has_is_not_crossed(
+    kind: Kind, chunk: str, text: str, vocabulary: Vocabulary
+) -> None:
+    program = Program("c/x", [1, 2, 1], [97, 97, 98], [FEED, FINISH, FINISH], [2, 1])
+    divergence = compare_chunks(program, [chunk, text, "xy"], [text, text, "xy"], vocabulary)
+    assert divergence is not None
+    assert divergence.kind == kind
+
+
 def test_text_of_another_stream_is_crossed(vocabulary: Vocabulary) -> None:
     program = Program("c/x", [1, 2, 3], [97, 98, 99], [FINISH] * 3, [3])
     divergence = compare_chunks(program, ["one", "two", "three"], ["one", "three", "?"], vocabulary)
