@@ -165,22 +165,29 @@ def _classify_chunk(
 ) -> tuple[Kind, str]:
     """The class of a wrong chunk, from what was sent before it, was due after it, did follow, and was fed."""
     if want.startswith(have):
-        if follows.startswith(want[len(have) :]):
+        if _resembles(follows, want[len(have) :] + due, due) and follows.startswith(want[len(have) :]):
             return Kind.LATE, "this part is sent later"
         return Kind.LOST, "this part is never sent"
     if want.endswith(have):
         return Kind.LOST, "the beginning of the chunk is not sent"
     if have.startswith(want):
         extra = have[len(want) :]
-        if due and (due.startswith(extra) or extra.startswith(due)):
+        was_sent = (sent + want).endswith(extra)
+        is_due = bool(due) and (due.startswith(extra) or extra.startswith(due))
+        if is_due and (not was_sent or _resembles(follows, due[len(extra) :], due)):
             return Kind.EARLY, "this part is due later"
-        if (sent + want).endswith(extra) or (len(extra) > 1 and extra in sent + want):
+        if was_sent or (len(extra) > 1 and extra in sent + want):
             return Kind.DOUBLED, "this part was sent before"
         if last or extra.strip("\ufffd") in fed:
             return Kind.EARLY, "the reference holds this back, and never shows it"
     if have.endswith(want) and sent.endswith(have.removesuffix(want)):
         return Kind.DOUBLED, "the chunk begins with what was sent before"
     return Kind.REPLACED, "the chunk is another text"
+
+
+def _resembles(text: str, one: str, other: str) -> bool:
+    """Whether a text is like the one for longer than it is like the other, or all of the one."""
+    return text == one or _common(text, one) > _common(text, other)
 
 
 def _text_of(tokens: Sequence[int], vocabulary: Vocabulary) -> str:

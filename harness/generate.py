@@ -14,12 +14,14 @@ from harness.model import TokenStream
 from harness.tokenizer import Vocabulary
 
 MOST_TOKENS = 4000
+_CROWD = 2200
+_MOST_CHARACTERS = 70_000
 
 _CHARS_BY_LENGTH = "$\x7f" + "\x80é\u07ff" + "\u0800中あ한\ud7ff\ue000\ufffd\uffff" + "\U00010000😀𠮷\U0010ffff"
 _LEADS = (b"\xe4", b"\xe4\xb8", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xc3", b"\xe0", b"\xed")
 _WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
-    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
+    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\ufeff-,."
 )
 _BLOCKS = (
     (0x3400, 0x4DBF),
@@ -31,6 +33,47 @@ _BLOCKS = (
     (0x2B820, 0x2CEAF),
     (0x2F800, 0x2FA1F),
 )
+_NOT_IDEOGRAPHS = (
+    (0x1100, 0x11FF),  # Hangul Jamo
+    (0x2E80, 0x2EFF),  # radicals
+    (0x2F00, 0x2FDF),
+    (0x2FF0, 0x2FFF),  # ideographic description
+    (0x3000, 0x303F),  # punctuation
+    (0x3040, 0x309F),  # Hiragana
+    (0x30A0, 0x30FF),  # Katakana
+    (0x3100, 0x312F),  # Bopomofo
+    (0x3130, 0x318F),
+    (0x3190, 0x319F),  # Kanbun
+    (0x31A0, 0x31BF),
+    (0x31C0, 0x31EF),  # strokes
+    (0x31F0, 0x31FF),
+    (0x3200, 0x32FF),  # enclosed
+    (0x3300, 0x33FF),  # squared
+    (0x4DC0, 0x4DFF),  # hexagrams
+    (0xA000, 0xA48F),  # Yi
+    (0xA960, 0xA97F),
+    (0xAC00, 0xD7AF),  # Hangul syllables
+    (0xD7B0, 0xD7FF),
+    (0xFE10, 0xFE1F),  # vertical forms
+    (0xFE30, 0xFE4F),  # compatibility forms
+    (0xFF00, 0xFFEF),  # full and half width
+    (0x16FE0, 0x16FFF),
+    (0x17000, 0x187FF),  # Tangut
+    (0x1AFF0, 0x1AFFF),
+    (0x1B000, 0x1B0FF),  # Kana supplement
+    (0x1F200, 0x1F2FF),  # enclosed ideographs
+    (0x1F300, 0x1F5FF),
+    (0x2CEB0, 0x2EBEF),  # Extension F
+    (0x2EBF0, 0x2EE5F),  # Extension I
+    (0x30000, 0x3134F),  # Extension G
+    (0x31350, 0x323AF),  # Extension H
+    (0xE0100, 0xE01EF),  # variation selectors
+)
+_NOT_UTF8 = (
+    "80", "bf", "c0 80", "c1 bf", "e0 80 80", "e0 9f bf", "ed a0 80", "ed bf bf", "ed a0 bd ed b8 80", "f0 80 80 80",
+    "f0 8f bf bf", "f4 90 80 80", "f5 80 80 80", "f7 bf bf bf", "f8 88 80 80 80", "fc 84 80 80 80 80", "fe", "ff",
+    "c3 c3 a9", "e4 e4 b8 ad", "e4 b8 e4 b8 ad", "f0 9f f0 9f 98 80", "f0 9f 98 f0 9f 98 80", "e4 80 80 80", "c3 28",
+)  # fmt: skip
 _WINDOW_LENGTHS = (
     1,
     2,
@@ -173,10 +216,45 @@ def windows(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStre
     yield TokenStream([lead] * (MOST_TOKENS - 1) + [letter])
 
 
+def invalid(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Bytes that are not UTF-8, cut at every place, as a whole message and after text."""
+    if not vocabulary.partial:
+        return
+    by_bytes = vocabulary.id_by_bytes
+    before = [[], [by_bytes[b"a"]], _spell("中", by_bytes), [by_bytes[b" "]]]
+    after = [[], [vocabulary.eos_id], [by_bytes[b"a"]], [by_bytes[b" "], by_bytes[b"b"]], [by_bytes[b"\x80"]]]
+    for written, first in itertools.product(_NOT_UTF8, before):
+        data = bytes.fromhex(written)
+        for cut in range(1, len(data) + 1):
+            for tail in after:
+                yield TokenStream([*first, *_spell_bytes(data[:cut], by_bytes), *tail])
+
+
+def limits(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Streams past what a narrow counter holds: over 65,536 characters, and over 4,096 tokens."""
+    ordinary = [token for token in sorted(vocabulary.pieces) if token not in vocabulary.specials]
+    lengths = {token: len(vocabulary.bytes_by_id[token].decode("utf-8", "replace")) for token in ordinary}
+    longest = sorted(ordinary, key=lambda token: (-lengths[token], token))[:8]
+    need = _MOST_CHARACTERS // lengths[longest[-1]] + 1
+    tokens = [longest[at % len(longest)] for at in range(min(need, 2 * MOST_TOKENS))]
+    yield TokenStream([*tokens, vocabulary.eos_id])
+    few = chance.sample(ordinary, 40)
+    yield TokenStream([few[chance.randrange(len(few))] for _ in range(MOST_TOKENS + 1000)])
+
+
+def crowd(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Short streams for a program in which more than 1,024 are alive at once."""
+    few = chance.sample(sorted(vocabulary.pieces), 200)
+    partial = vocabulary.partial or few
+    for _ in range(_CROWD):
+        pools = [few, partial, few, partial][: chance.randint(2, 4)]
+        yield TokenStream([pool[chance.randrange(len(pool))] for pool in pools])
+
+
 def aborts(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
-    """Byte-biased streams, every other one given up."""
+    """Byte-biased streams, every other one given up, some of them before their first token."""
     for place, stream in enumerate(byte_biased(vocabulary, chance, streams=400)):
-        yield TokenStream(stream.tokens[:12], aborted=place % 2 == 0)
+        yield TokenStream(() if place % 16 == 0 else stream.tokens[:12], aborted=place % 2 == 0)
 
 
 GENERATORS: Mapping[str, Callable[[Vocabulary, random.Random], Iterator[TokenStream]]] = {
@@ -187,6 +265,9 @@ GENERATORS: Mapping[str, Callable[[Vocabulary, random.Random], Iterator[TokenStr
     "eos": eos,
     "windows": windows,
     "aborts": aborts,
+    "invalid": invalid,
+    "limits": limits,
+    "crowd": crowd,
 }
 
 
@@ -237,7 +318,10 @@ def _straddles(
 
 
 def _block_probes(straddling: Mapping[bytes, list[int]]) -> Iterator[str]:
-    """For each block the characters that can be left uncommitted nearest to its ends, inside and outside."""
+    """For each block the characters that can be left uncommitted nearest to its ends, inside and outside.
+
+    The blocks beside them, which the rule leaves out and another might not, are probed from the inside.
+    """
 
     def inside(point: int) -> bool:
         return any(low <= point <= high for low, high in _BLOCKS)
@@ -258,5 +342,12 @@ def _block_probes(straddling: Mapping[bytes, list[int]]) -> Iterator[str]:
             first(range(high + 1, high + 200), False),
             chr(low),
             chr(high),
+        ]
+        yield from dict.fromkeys(probe for probe in probes if probe is not None)
+    for low, high in _NOT_IDEOGRAPHS:
+        probes = [
+            first(range(low, high + 1), False),
+            first(range(high, low - 1, -1), False),
+            first(range((low + high) // 2, high + 1), False),
         ]
         yield from dict.fromkeys(probe for probe in probes if probe is not None)

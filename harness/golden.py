@@ -261,7 +261,9 @@ def _write(
     content = hashlib.sha256()
     counts = [0, 0]
     plain = pa.schema([field if field.name != "case" else field.with_type(pa.string()) for field in schema])
-    with pq.ParquetWriter(path, plain, compression="zstd", compression_level=12) as writer:
+    with pq.ParquetWriter(
+        path, plain, compression="zstd", compression_level=12, use_dictionary=["case", "event"]
+    ) as writer:
         pending: list[Any] = []
         for case, columns in cases:
             table = pa.table([columns[name] for name in plain.names], schema=plain)

@@ -24,13 +24,14 @@ from harness.errors import UnknownCorpus
 from harness.generate import GENERATORS, MOST_TOKENS, text_streams
 from harness.golden import Entry, Manifest, Operation, Provenance
 from harness.model import Event, Program, Prompt, Prompts, TokenStream
-from harness.schedule import SHAPES, TOGETHER, programs, prompt_batches
+from harness.schedule import CROWD, SHAPES, TOGETHER, programs, prompt_batches
 from harness.tokenizer import TransformersCodec, load_vocabulary
 
 _MOST_TEXT_TOKENS = 600
 _LONG_STREAMS = 4
 _BATCHED_PROMPTS = 620
-_MOST_PROMPT = 20_000
+_MOST_PROMPT = 120_000
+_SHAPES = {"windows": TOGETHER, "long": TOGETHER, "limits": TOGETHER, "crowd": CROWD}
 
 Announce = Callable[[str], None]
 
@@ -133,8 +134,7 @@ class Maker:
             streams = self._long_streams(chance)
         else:
             return ()
-        shapes = TOGETHER if source.name in ("windows", "long") else SHAPES
-        return programs(source.name, streams, source.recipe.seed, shapes)
+        return programs(source.name, streams, source.recipe.seed, _SHAPES.get(source.name, SHAPES))
 
     def _prompts(self, source: Source) -> Iterable[Prompts]:
         if source.corpus is not None:

@@ -1,7 +1,7 @@
 """Seeded interleaving: token streams into programs, prompts into batches.
 
 A program keeps a pool of uids alive and gives a uid its next stream when the last one ended, so that uids are reused
-all the time; the pools are full of uids that are equal modulo 2^16, 2^24, 2^32 or 2^48, or as doubles.
+all the time; the pools are full of uids that are equal modulo 2^16, 2^24, 2^32, 2^48 or 2^62, as hashes or as doubles.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from harness.model import Event, Program, Prompt, Prompts, TokenizeRequest, TokenStream
 
 MOST_LIVE = 256
+MOST_BATCH = 256
 _MOST_MESSAGES = 12_000
-_EDGE_UIDS = (0, 2**63 - 1, 1, 2**63 - 2, 2**53, 2**53 + 1, 2**31, 2**32, 2**16, 2**24)
-_STRIDES = (0, 2**16, 2**24, 2**32, 2**48)
+_EDGE_UIDS = (0, 2**63 - 1, 2**32 - 1, 1, 2**63 - 2, 2**53, 2**53 + 1, 2**31 - 1, 2**31, 2**32, 2**16, 2**24)
+_STRIDES = (0, 2**16, 2**24, 2**32, 2**48, 2**61 - 1, 2**62)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a program is batched: up to `live` uids, all of them in every batch or a random part of them."""
+    """How a program is batched: up to `live` uids, all of them in turn or a random part of them in every batch."""
 
     live: int
     lockstep: bool
@@ -50,12 +51,14 @@ SHAPES = (
 )
 TOGETHER = (Shape(MOST_LIVE, lockstep=True),)
 """For a few very long streams: all at once, or most batches would be of one message."""
+CROWD = (Shape(1100, lockstep=True),)
+"""For more streams alive at once than fit into a batch."""
 
 
 def programs(
     corpus: str, streams: Iterable[TokenStream], seed: int, shapes: Sequence[Shape] = SHAPES
 ) -> Iterator[Program]:
-    """Interleave streams into programs, one shape after the other. A stream is never empty."""
+    """Interleave streams into programs, one shape after the other. Only a stream that is given up may be empty."""
     chance = random.Random(f"{corpus} {seed}")
     remaining = iter(streams)
     for shape in itertools.cycle(shapes):
@@ -114,29 +117,33 @@ def _interleave(corpus: str, streams: list[TokenStream], shape: Shape, chance: r
             live[idle.pop(chance.randrange(len(idle)))] = (stream, 0)
         if not live:
             break
-        batch = list(live)
-        chance.shuffle(batch)
+        turn = list(live)
+        chance.shuffle(turn)
         if not shape.lockstep:
-            batch = batch[: chance.randint(1, len(batch))]
-        aborted: list[int] = []
-        for uid in batch:
-            stream, at = live[uid]
-            last = at + 1 == len(stream.tokens)
-            uids.append(uid)
-            tokens.append(stream.tokens[at])
-            events.append(Event.FINISH if last and not stream.aborted else Event.FEED)
-            if last:
-                del live[uid]
-                idle.append(uid)
-                aborted.extend([uid] if stream.aborted else [])
-            else:
-                live[uid] = (stream, at + 1)
-        batches.append(len(batch))
-        for uid in aborted:
-            uids.append(uid)
-            tokens.append(0)
-            events.append(Event.ABORT)
-            batches.append(1)
+            turn = turn[: chance.randint(1, len(turn))]
+        for start in range(0, len(turn), MOST_BATCH):
+            aborted: list[int] = []
+            rows = 0
+            for uid in turn[start : start + MOST_BATCH]:
+                stream, at = live[uid]
+                last = at + 1 >= len(stream.tokens)
+                if stream.tokens:
+                    uids.append(uid)
+                    tokens.append(stream.tokens[at])
+                    events.append(Event.FINISH if last and not stream.aborted else Event.FEED)
+                    rows += 1
+                if last:
+                    del live[uid]
+                    idle.append(uid)
+                    aborted.extend([uid] if stream.aborted else [])
+                else:
+                    live[uid] = (stream, at + 1)
+            batches.extend([rows] if rows else [])
+            for uid in aborted:
+                uids.append(uid)
+                tokens.append(0)
+                events.append(Event.ABORT)
+                batches.append(1)
     digest = _digest([uids, tokens, events, batches])
     return Program(f"{corpus}/{shape.name}-{digest}", uids, tokens, events, batches)
 

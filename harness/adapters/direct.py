@@ -61,7 +61,7 @@ def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
             raise Fault(Kind.ERROR, batch, f"{count} replies to a batch of {size}")
         chunks.extend(answers)
         start = end
-    if not set(map(type, chunks)) <= {str} or not _is_unicode("".join(chunks)):
+    if not _are_texts(chunks):
         _check_texts(program, chunks)
     return chunks
 
@@ -151,6 +151,15 @@ def _check_texts(program: Program, chunks: Sequence[object]) -> None:
             raise Fault(Kind.ERROR, batch, f"the reply in slot {slot} is a {type(chunk).__name__}, not a str")
         if not _is_unicode(chunk):
             raise Fault(Kind.ERROR, batch, f"the reply in slot {slot} is not Unicode text: {chunk!a}")
+
+
+def _are_texts(chunks: Sequence[object]) -> bool:
+    """Whether all are Unicode texts, in two passes of C instead of a step each."""
+    try:
+        "".join(chunks).encode()  # type: ignore[arg-type]
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _is_unicode(text: str) -> bool:

@@ -69,6 +69,23 @@ def test_text_that_another_stream_also_has_is_not_crossed(
     assert divergence.kind == kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "got"), [(Kind.DOUBLED, ["aa", "aa", "bb"]), (Kind.EARLY, ["aa", "", "b!"])], ids=["again", "at once"]
+)
+def test_a_repeated_letter_is_doubled_if_it_comes_again(kind: Kind, got: list[str], vocabulary: Vocabulary) -> None:
+    program = Program("c/x", [1, 1, 1], [97, 97, 98], [FEED, FEED, FINISH], [1, 1, 1])
+    divergence = compare_chunks(program, ["a", "a", "b"], got, vocabulary)
+    assert divergence is not None
+    assert divergence.kind == kind
+
+
+def test_a_repeated_letter_is_lost_if_no_more_come_than_are_due(vocabulary: Vocabulary) -> None:
+    program = Program("c/x", [1, 1, 1], [97, 97, 98], [FEED, FEED, FINISH], [1, 1, 1])
+    divergence = compare_chunks(program, ["a", "a", "b"], ["", "a", "b"], vocabulary)
+    assert divergence is not None
+    assert divergence.kind == Kind.LOST
+
+
 def test_text_of_another_stream_is_crossed(vocabulary: Vocabulary) -> None:
     program = Program("c/x", [1, 2, 3], [97, 98, 99], [FINISH] * 3, [3])
     divergence = compare_chunks(program, ["one", "two", "three"], ["one", "three", "?"], vocabulary)

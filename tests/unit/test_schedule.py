@@ -8,7 +8,7 @@ import pytest
 from harness.convert import from_byte_tokens
 from harness.generate import GENERATORS, MOST_TOKENS
 from harness.model import Event, Program, TokenStream, batch_slices
-from harness.schedule import programs, prompt_batches, uid_pool
+from harness.schedule import CROWD, programs, prompt_batches, uid_pool
 from harness.tokenizer import Vocabulary, load_vocabulary
 
 EXTRA = b"e4 b8\nb8 ad\nad e4\n80 e4\nbf e4\n9f e4\nef bf bd\n20 e4\n0a e4\n"
@@ -71,7 +71,7 @@ def test_windows_grow_to_the_longest_stream(vocabulary: Vocabulary) -> None:
 def test_streams_come_from_the_seed(vocabulary: Vocabulary, name: str) -> None:
     streams = _streams(vocabulary, name)
     assert streams == _streams(vocabulary, name)
-    assert all(stream.tokens for stream in streams)
+    assert all(stream.tokens or stream.aborted for stream in streams)
 
 
 @pytest.mark.parametrize("name", ["bytes", "aborts"])
@@ -93,9 +93,36 @@ def test_programs_have_the_batches_and_uids_that_go_wrong(vocabulary: Vocabulary
         for rows in batch_slices(program.batches):
             assert len(set(program.uids[rows])) == rows.stop - rows.start
     uids = {uid for program in made for uid in program.uids}
-    assert {0, 2**63 - 1} <= uids
-    for modulus in (2**16, 2**24, 2**32):
+    assert {0, 2**63 - 1, 2**32 - 1} <= uids
+    for modulus in (2**16, 2**24, 2**32, 2**61 - 1, 2**62):
         assert len({uid % modulus for uid in uids}) < len(uids)
+
+
+def test_a_crowd_is_larger_than_a_batch(vocabulary: Vocabulary) -> None:
+    (program,) = programs("crowd", _streams(vocabulary, "crowd"), 1, CROWD)
+    assert max(program.batches) == 256
+    live: set[int] = set()
+    most = 0
+    for uid, event in zip(program.uids, program.events, strict=True):
+        live = live | {uid} if event == Event.FEED else live - {uid}
+        most = max(most, len(live))
+    assert most > 1024
+
+
+def test_limits_pass_16_bits_of_characters_and_12_of_tokens(vocabulary: Vocabulary) -> None:
+    _, by_tokens = _streams(vocabulary, "limits")
+    words = Vocabulary({at: f"{at:05}" * 4 for at in range(300)}, frozenset({0}), "other", 0)
+    assert 20 * len(_streams(words, "limits")[0].tokens) > 2**16
+    assert len(by_tokens.tokens) == 5000
+
+
+def test_invalid_has_the_first_bytes_of_a_surrogate_at_the_end(vocabulary: Vocabulary) -> None:
+    found = {_bytes(vocabulary, stream) for stream in _streams(vocabulary, "invalid")}
+    assert {b"\xed\xa0", b"a\xed\xa0", b"\xf4\x90", b"\xc0"} <= found
+
+
+def test_some_streams_are_given_up_before_they_begin(vocabulary: Vocabulary) -> None:
+    assert any(not stream.tokens for stream in _streams(vocabulary, "aborts"))
 
 
 def test_a_pool_is_distinct_and_within_the_wire() -> None:
@@ -119,7 +146,7 @@ def _played(program: Program) -> list[tuple[tuple[int, ...], bool]]:
     played = []
     for uid, token, event in zip(program.uids, program.tokens, program.events, strict=True):
         if event == Event.ABORT:
-            played.append((tuple(live.pop(uid)), True))
+            played.append((tuple(live.pop(uid, [])), True))
             continue
         live.setdefault(uid, []).append(token)
         if event == Event.FINISH:
