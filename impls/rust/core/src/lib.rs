@@ -17,3 +17,11 @@ pub use error::{LoadError, TokenizeError};
 pub use folder::TokenizerFolder;
 pub use request::{DetokenizeOutput, DetokenizeRequest, Message, PromptInput, TokenizeOutput, TokenizeRequest};
 pub use tokenize::TokenizeManager;
+
+/// The tokenizer and the detokenizer of a folder, with its chat template and its best back end.
+pub fn load(path: &std::path::Path) -> Result<(TokenizeManager, DetokenizeManager), LoadError> {
+    let folder = TokenizerFolder::open(path)?;
+    let backend: std::sync::Arc<dyn TokenizerBackend> = std::sync::Arc::new(backend::HuggingFace::new(&folder)?);
+    let detokenizer = DetokenizeManager::new(&folder, backend.clone())?;
+    Ok((TokenizeManager::new(backend, None), detokenizer))
+}

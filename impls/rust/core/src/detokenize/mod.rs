@@ -39,6 +39,7 @@ enum Family {
 pub struct DetokenizeManager {
     family: Family,
     eos: Option<u32>,
+    size: usize,
 }
 
 impl DetokenizeManager {
@@ -59,7 +60,7 @@ impl DetokenizeManager {
         } else {
             Family::Window(Window::new(backend, &pieces))
         };
-        Ok(Self { family, eos })
+        Ok(Self { family, eos, size: pieces.len() })
     }
 
     /// Feed a batch of tokens: one chunk each, in the same order, added to `chunks`.
@@ -99,6 +100,11 @@ impl DetokenizeManager {
                 Family::Window(_) => "",
             },
         }
+    }
+
+    /// One more than the highest id that a chunk can be the text of.
+    pub fn vocabulary_size(&self) -> usize {
+        self.size
     }
 
     /// Forget a stream: its next token begins a new one.

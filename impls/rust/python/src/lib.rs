@@ -1,0 +1,14 @@
+//! `minisgl-tokenizer` for Python: the class `TokenizerWorker`.
+
+mod columns;
+mod prompts;
+mod worker;
+
+use pyo3::prelude::*;
+
+/// The tokenizer and streaming detokenizer of an LLM server, exact to mini-sglang's worker.
+#[pymodule]
+mod minisgl_tokenizer {
+    #[pymodule_export]
+    use super::worker::TokenizerWorker;
+}

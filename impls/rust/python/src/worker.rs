@@ -1,0 +1,119 @@
+//! The class `TokenizerWorker`.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use minisgl_tokenizer::{Chunk, Chunks, DetokenizeManager, DetokenizeRequest, TokenizeManager, TokenizeRequest, load};
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
+
+use crate::columns::{from_buffers, from_objects, uid};
+use crate::prompts::prompt;
+
+/// The tokenizer of a folder, and the streams that it turns back into text.
+#[pyclass(frozen, module = "minisgl_tokenizer")]
+pub struct TokenizerWorker {
+    tokenizer: TokenizeManager,
+    streams: Mutex<DetokenizeManager>,
+    /// Chunks to be used again, so that a batch allocates nothing.
+    spare: Mutex<Vec<Chunks>>,
+    /// The text of each token that was ever a chunk by itself, as a Python object.
+    texts: Vec<PyOnceLock<Py<PyString>>>,
+}
+
+#[pymethods]
+impl TokenizerWorker {
+    #[new]
+    fn new(py: Python<'_>, tokenizer_dir: PathBuf) -> PyResult<Self> {
+        let (tokenizer, streams) =
+            py.detach(|| load(&tokenizer_dir)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let texts = (0..streams.vocabulary_size()).map(|_| PyOnceLock::new()).collect();
+        Ok(Self { tokenizer, streams: Mutex::new(streams), spare: Mutex::default(), texts })
+    }
+
+    /// Encode a batch of prompts, special tokens added: an array of int32 a request.
+    fn tokenize<'py>(&self, py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let mut uids = Vec::new();
+        let mut prompts = Vec::new();
+        for request in requests.try_iter()? {
+            let request = request?;
+            uids.push(uid(&request.getattr(intern!(py, "uid"))?)?);
+            prompts.push(request.getattr(intern!(py, "prompt"))?);
+        }
+        let requests = uids
+            .iter()
+            .zip(&prompts)
+            .map(|(uid, value)| Ok(TokenizeRequest { uid: *uid, prompt: prompt(value)? }))
+            .collect::<PyResult<Vec<_>>>()?;
+        let answers = py.detach(|| self.tokenizer.tokenize(&requests));
+        let ids = PyList::empty(py);
+        for (uid, answer) in uids.iter().zip(answers) {
+            let output = answer.map_err(|error| PyValueError::new_err(format!("uid {uid}: {error}")))?;
+            let bytes = PyBytes::new(py, bytemuck::cast_slice(&output.ids));
+            ids.append(PyMemoryView::from(&bytes)?.call_method1(intern!(py, "cast"), (intern!(py, "i"),))?)?;
+        }
+        Ok(ids)
+    }
+
+    /// Feed a batch of tokens: one chunk of new text a request.
+    fn detokenize<'py>(&self, py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.feed(py, &from_objects(requests)?)
+    }
+
+    /// `detokenize` for a batch in columns of equal length.
+    fn detokenize_columns<'py>(
+        &self,
+        py: Python<'py>,
+        uids: &Bound<'py, PyAny>,
+        tokens: &Bound<'py, PyAny>,
+        finished: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.feed(py, &from_buffers(uids, tokens, finished)?)
+    }
+
+    /// Forget a stream: its next token begins a new one.
+    fn abort(&self, py: Python<'_>, uid: u64) {
+        py.detach(|| self.lock().abort(uid));
+    }
+
+    /// How many streams anything is kept of.
+    fn open_streams(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().open_streams())
+    }
+}
+
+impl TokenizerWorker {
+    fn lock(&self) -> MutexGuard<'_, DetokenizeManager> {
+        // A panic in another thread leaves every other stream as it was.
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Vec<Chunks>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feed<'py>(&self, py: Python<'py>, requests: &[DetokenizeRequest]) -> PyResult<Bound<'py, PyList>> {
+        let chunks = py.detach(|| {
+            let mut chunks = self.spares().pop().unwrap_or_default();
+            chunks.clear();
+            self.lock().feed(requests.iter().copied(), &mut chunks);
+            chunks
+        });
+        let texts = PyList::new(py, chunks.iter().map(|chunk| self.text(py, chunk)));
+        self.spares().push(chunks);
+        texts
+    }
+
+    fn text<'py>(&self, py: Python<'py>, chunk: Chunk<'_>) -> Bound<'py, PyString> {
+        match chunk {
+            Chunk::Text(text) => PyString::new(py, text),
+            Chunk::Token(token) => {
+                let own = &self.texts[token as usize];
+                own.get_or_init(py, || PyString::new(py, self.lock().text(chunk)).unbind()).bind(py).clone()
+            }
+        }
+    }
+}
