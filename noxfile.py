@@ -3,7 +3,9 @@
 `python3 noxfile.py -s parity` works on a machine without nox, which is then installed for this folder alone.
 """
 
+import os
 import runpy
+import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -19,8 +21,7 @@ import nox
 
 # The package with everything that judging and making goldens take.
 PACKAGE = ("-e", ".[oracle,worker,python]")
-# What the gate judges unless told otherwise: short names of what is in impls/.
-TARGETS = ("python", "worker")
+RUST = ROOT / "impls" / "rust"
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 nox.needs_version = ">=2025.5.1"
@@ -48,23 +49,59 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install(*PACKAGE, *nox.project.dependency_groups(PYPROJECT, "pinned", *groups))
 
 
+def build_rust(session: nox.Session) -> None:
+    """Build the Python module and the service of impls/rust. Without cargo they are left out, and shown as such."""
+    if shutil.which("cargo") is None:
+        session.warn("cargo is not installed: what is in impls/rust is not built")
+        return
+    wheels = RUST / "target" / "wheels" / session.name
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "rust"))
+    manifest = str(RUST / "python" / "Cargo.toml")
+    session.run("maturin", "build", "--release", "--locked", "--quiet", "-m", manifest, "--out", str(wheels))
+    session.install(
+        "--reinstall" if session.venv_backend == "uv" else "--force-reinstall",
+        "--no-deps",
+        *map(str, wheels.glob("*.whl")),
+    )
+    with session.chdir(RUST):
+        service = ("-p", "minisgl-tokenizer-service")
+        session.run("cargo", "build", "--release", "--locked", "--quiet", *service, external=True)
+
+
 @session()
 def parity(session: nox.Session) -> None:
     """The gate: red if an implementation leaves the goldens or a law.
 
-    What follows `--` is passed on; names that come first replace the default targets.
+    What follows `--` is passed on; names that come first are judged instead of all of impls/.
     """
     install(session)
-    arguments = session.posargs
-    targets = () if arguments and not arguments[0].startswith("-") else TARGETS
-    session.run("parity", "check", *targets, *arguments)
+    build_rust(session)
+    session.run("parity", "check", *session.posargs)
 
 
 @session()
 def tests(session: nox.Session) -> None:
     """The harness's own tests; what follows `--` is passed on to pytest."""
     install(session, "test")
+    build_rust(session)
     session.run("pytest", *session.posargs)
+
+
+@session()
+def rust(session: nox.Session) -> None:
+    """The Rust workspace: formatting, clippy, and tests against the goldens."""
+    if shutil.which("cargo") is None:
+        session.skip("cargo is not installed")
+    install(session)
+    tokenizers = session.run("parity", "fetch", silent=True) or ""
+    env = {"TOKPARITY_TOKENIZERS": tokenizers.strip().replace("\n", os.pathsep)}
+    with session.chdir(RUST):
+        session.run("cargo", "fmt", "--all", "--check", external=True)
+        session.run(
+            "cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings", external=True
+        )
+        session.run("cargo", "test", "--workspace", "--release", "--locked", *session.posargs, external=True, env=env)
 
 
 @session()
@@ -103,4 +140,5 @@ def regen(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Time the implementations."""
     install(session)
+    build_rust(session)
     session.run("parity", "bench", *session.posargs)

@@ -22,7 +22,7 @@ from harness.golden import Manifest, read_manifest, verify
 from harness.project import Project, find_project
 from harness.report import jsonlines, junit, terminal
 from harness.run import Options, Suite, check
-from harness.targets import find_target, known_targets
+from harness.targets import every_target, find_target, known_targets
 from harness.tokenizer import check_folder, load_vocabulary
 
 app = cyclopts.App(
@@ -54,6 +54,23 @@ def list_all() -> int:
     return 0
 
 
+@app.command
+def fetch(*tokenizers: str) -> int:
+    """Fetch pinned tokenizers, all of them if none is named, and print their folders.
+
+    Parameters
+    ----------
+    tokenizers
+        Names of pinned tokenizers.
+    """
+    project = find_project(pathlib.Path.cwd())
+    names = tokenizers or tuple(pin.name for pin in read_pins(project.corpora))
+    with _waiting(Console(stderr=True)) as announce:
+        folders = [resolve(name, project.corpora, announce) for name in names]
+    print(*folders, sep="\n")
+    return 0
+
+
 @app.command(name="check")
 def check_targets(
     *targets: str,
@@ -73,6 +90,7 @@ def check_targets(
     ----------
     targets
         Short names of what is in impls/, `module:factory`, `file.py:factory` or entry points.
+        All of impls/ that is built, if none is given.
     tokenizer
         A pinned tokenizer (all of them if none is given), or a folder, for which goldens are made on the fly.
     corpus
@@ -93,9 +111,9 @@ def check_targets(
         Implementations that are judged side by side.
     """
     project, console = find_project(pathlib.Path.cwd()), Console()
-    if not targets:
-        raise ParityError("no implementation is named", hint="name one or more; `parity list` shows them")
-    found = [find_target(name, project.impls) for name in dict.fromkeys(targets)]
+    found = [find_target(name, project.impls) for name in dict.fromkeys(targets)] or every_target(project.impls)
+    if not found:
+        raise ParityError("there is no implementation", hint="name one: `module:factory` or `file.py:factory`")
     options = Options(in_process, start_timeout, batch_timeout, most_red=max_red, jobs=jobs)
     with TemporaryDirectory(prefix="tokparity-") as scratch, _waiting(console) as announce:
         suites = _suites(project, tokenizer, corpus, pathlib.Path(scratch), announce)

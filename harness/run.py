@@ -67,7 +67,7 @@ def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) 
     yield RunStarted(names, tuple(suite.tokenizer for suite in suites), corpora, messages * len(targets))
     cases = red = judged = not_run = 0
     exit_code = 0
-    judged_targets: dict[str, int] = dict.fromkeys(names, 0)
+    judged_targets = {target.name: 0 for target in targets if target.asked or not target.lacking}
     for event in _side_by_side(targets, suites, options):
         yield event
         if isinstance(event, CorpusDone):
@@ -77,7 +77,7 @@ def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) 
             not_run += event.red
             if event.red and event.what == "start":
                 exit_code = 2
-    if exit_code == 0 and (red or not_run or not all(judged_targets.values())):
+    if exit_code == 0 and (red or not_run or not cases or not all(judged_targets.values())):
         exit_code = 1
     yield RunFinished(exit_code, cases, red, judged, not_run)
 
@@ -89,7 +89,11 @@ def connect(target: Target, folder: pathlib.Path, options: Options) -> Connectio
 
         command = [part.replace("{python}", sys.executable) for part in target.command]
         return SocketConnection(
-            command, folder, start_timeout=options.start_timeout, batch_timeout=options.batch_timeout
+            command,
+            folder,
+            target.env,
+            start_timeout=options.start_timeout,
+            batch_timeout=options.batch_timeout,
         )
     if options.in_process:
         return DirectConnection(load_factory(target.spec), folder)
@@ -145,6 +149,9 @@ def _side_by_side(targets: Sequence[Target], suites: Sequence[Suite], options: O
 def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
     """Judge one target on one suite."""
     not_run = functools.partial(NotRun, target.name, suite.tokenizer)
+    if target.lacking:
+        yield not_run("anything", target.lacking, red=target.asked)
+        return
     try:
         connection = connect(target, suite.folder, options)
     except (TargetError, ImportError) as error:

@@ -1,7 +1,7 @@
 """How an implementation is named, and how its factory is found.
 
-A name is `module:factory`, `file.py:factory`, an entry point of the group `tokparity.backends`, or the short name of a
-folder in impls/ that has a target.toml: with `factory = "module:name"`, or `command = […]` for a worker process.
+A name is `module:factory`, `file.py:factory`, an entry point of the group `tokparity.backends`, or a short name: a
+table in a target.toml in a folder of impls/, with `factory = "module:name"`, or `command = […]` for a worker process.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import importlib.util
 import pathlib
 import sys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import msgspec
@@ -26,25 +26,45 @@ GROUP = "tokparity.backends"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An implementation: by its factory's spec, or by the command of its worker process."""
+    """An implementation: by its factory's spec, or by the command of its worker process.
+
+    `env` is added to that process's environment. `lacking` says what has to be built first, and is empty if nothing
+    has; such a target can't be judged, which is red only if it was `asked` for.
+    """
 
     name: str
     spec: str = ""
     command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    lacking: str = ""
+    asked: bool = True
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _Needs(msgspec.Struct, forbid_unknown_fields=True):
+    hint: str
+    module: str = ""
+    program: str = ""
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     summary: str
     factory: str = ""
     command: list[str] = []
+    env: dict[str, str] = {}
+    needs: _Needs | None = None
 
 
 def known_targets(impls: pathlib.Path) -> dict[str, str]:
     """The short names that can be judged here, each with a line on what it is."""
-    found = {path.parent.name: _read(path).summary for path in sorted(impls.glob("*/target.toml"))}
+    found = {name: entry.summary for name, entry in _entries(impls).items()}
     for point in importlib.metadata.entry_points(group=GROUP):
         found[point.name] = f"entry point {point.value}"
     return found
+
+
+def every_target(impls: pathlib.Path) -> list[Target]:
+    """All that impls/ has, for a run that asks for none by name."""
+    return [_target(name, entry, impls, asked=False) for name, entry in _entries(impls).items()]
 
 
 def find_target(name: str, impls: pathlib.Path) -> Target:
@@ -56,10 +76,9 @@ def find_target(name: str, impls: pathlib.Path) -> Target:
         if not place.endswith(".py") and not _importable(place):
             raise _unknown(name, impls, f"there is no module {place}")
         return Target(name, spec=name)
-    path = impls / name / "target.toml"
-    if name.isidentifier() and path.is_file():
-        file = _read(path)
-        return Target(name, spec=file.factory, command=tuple(file.command))
+    entry = _entries(impls).get(name)
+    if entry is not None:
+        return _target(name, entry, impls, asked=True)
     for point in importlib.metadata.entry_points(group=GROUP, name=name):
         return Target(name, spec=point.value)
     raise _unknown(name, impls, "it is neither a short name, nor an entry point, nor module:factory")
@@ -113,8 +132,33 @@ def _unknown(name: str, impls: pathlib.Path, cause: str) -> UnknownTarget:
     )
 
 
-def _read(path: pathlib.Path) -> _File:
+def _target(name: str, entry: _Entry, impls: pathlib.Path, *, asked: bool) -> Target:
+    lacking = _lacking(entry.needs, impls.parent) if entry.needs is not None else ""
+    command = tuple(part.replace("{root}", str(impls.parent)) for part in entry.command)
+    return Target(name, entry.factory, command, entry.env, lacking, asked)
+
+
+def _lacking(needs: _Needs, root: pathlib.Path) -> str:
+    if needs.module and not _importable(needs.module):
+        return f"the module {needs.module} is not installed: {needs.hint}"
+    if needs.program and not (root / needs.program).is_file():
+        return f"{needs.program} is not built: {needs.hint}"
+    return ""
+
+
+def _entries(impls: pathlib.Path) -> dict[str, _Entry]:
+    """The tables of every target.toml, by name."""
+    found: dict[str, _Entry] = {}
+    for path in sorted(impls.glob("*/target.toml")):
+        for name, entry in _read(path).items():
+            if name in found:
+                raise TargetError(f"{path} has {name!r} a second time", hint="give it another name")
+            found[name] = entry
+    return found
+
+
+def _read(path: pathlib.Path) -> dict[str, _Entry]:
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), dict[str, _Entry])
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise TargetError(f"{path} can't be read", cause=str(error), hint="check the file") from error

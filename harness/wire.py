@@ -38,6 +38,8 @@ class Tensor(msgspec.Struct, frozen=True, tag_field="__type__", tag="Tensor"):
     @classmethod
     def of(cls, ids: Sequence[int]) -> Tensor:
         """Pack ids. Raises `OverflowError` on one that isn't an int32, `TypeError` on what is no integer."""
+        if isinstance(ids, memoryview) and ids.format == "i" and sys.byteorder == "little":
+            return cls(ids.tobytes())
         packed = array("i", ids)
         if sys.byteorder == "big":
             packed.byteswap()

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from harness.protocol import Factory
 
 BACKEND_VARIABLE = "MINISGL_TOKENIZER_BACKEND"
-BACKENDS = {"python": "impls.python"}
-"""The module of each back end; each has a `factory`."""
+BACKENDS = {
+    "python": "impls.python",
+    "rust_inprocess": "impls.rust",
+    "rust_tokenize_only": "impls.worker.halves",
+}
+"""The module of each back end; each has a `factory`, and is imported only if it is asked for."""
 
 ENDS = ("pull", "backend", "frontend")
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")

@@ -24,7 +24,6 @@ def _parity(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["check"], "error"),
         (["check", "nobody"], "unknown-target"),
         (["check", "python", "--tokenizer", "nobody"], "unknown-tokenizer"),
         (["check", "python", "--tokenizer", "./tests"], "unknown-tokenizer"),

@@ -143,3 +143,18 @@ def test_the_same_run_gives_the_same_events(small_suite: Suite, broken_target: N
         return sorted(map(repr, check(targets, [suite], Options(jobs=jobs, in_process=in_process))))
 
     assert run(1, False) == run(3, False) == run(1, True)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_is_not_built_is_red_only_where_it_was_asked_for(small_suite: Suite, asked: bool) -> None:
+    absent = Target("absent", spec="m:f", lacking="the module m is not installed: build it", asked=asked)
+    events = list(check([absent, PYTHON], [_only(small_suite, "calm")], Options()))
+    (not_run,) = [event for event in events if isinstance(event, NotRun)]
+    assert (not_run.target, not_run.red) == ("absent", asked)
+    assert "not installed" in not_run.cause
+    assert _footer(events).exit_code == (1 if asked else 0)
+
+
+def test_a_run_of_nothing_is_red(small_suite: Suite) -> None:
+    absent = Target("absent", spec="m:f", lacking="not built", asked=False)
+    assert _footer(list(check([absent], [_only(small_suite, "calm")], Options()))).exit_code == 1

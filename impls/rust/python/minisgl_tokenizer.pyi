@@ -1,8 +1,10 @@
 """The tokenizer and streaming detokenizer of an LLM server, exact to mini-sglang's worker."""
 
 import os
-from collections.abc import Buffer, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, final
+
+from typing_extensions import Buffer
 
 class TokenizeRequest(Protocol):
     """A prompt: a text, or a conversation as a list of maps."""
