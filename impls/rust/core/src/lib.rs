@@ -4,7 +4,11 @@
 //! what it loses is the reference's, defects included.
 //! [`TokenizeManager`] encodes prompts, [`DetokenizeManager`] keeps the streams.
 
+use std::path::Path;
+use std::sync::Arc;
+
 pub mod backend;
+mod chat;
 mod detokenize;
 mod error;
 mod folder;
@@ -12,6 +16,7 @@ mod request;
 mod tokenize;
 
 pub use backend::TokenizerBackend;
+pub use chat::ChatTemplate;
 pub use detokenize::{Chunk, Chunks, DetokenizeManager};
 pub use error::{LoadError, TokenizeError};
 pub use folder::TokenizerFolder;
@@ -19,9 +24,11 @@ pub use request::{DetokenizeOutput, DetokenizeRequest, Message, PromptInput, Tok
 pub use tokenize::TokenizeManager;
 
 /// The tokenizer and the detokenizer of a folder, with its chat template and its best back end.
-pub fn load(path: &std::path::Path) -> Result<(TokenizeManager, DetokenizeManager), LoadError> {
+pub fn load(path: &Path) -> Result<(TokenizeManager, DetokenizeManager), LoadError> {
     let folder = TokenizerFolder::open(path)?;
-    let backend: std::sync::Arc<dyn TokenizerBackend> = std::sync::Arc::new(backend::HuggingFace::new(&folder)?);
+    let backend: Arc<dyn TokenizerBackend> = Arc::new(backend::HuggingFace::new(&folder)?);
     let detokenizer = DetokenizeManager::new(&folder, backend.clone())?;
-    Ok((TokenizeManager::new(backend, None), detokenizer))
+    let template = folder.template.as_deref().map(|source| ChatTemplate::new(source, &folder.special_tokens));
+    let template = template.transpose().map_err(|why| LoadError::Malformed { path: folder.path.clone(), why })?;
+    Ok((TokenizeManager::new(backend, template), detokenizer))
 }

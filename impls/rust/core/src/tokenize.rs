@@ -4,23 +4,21 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::backend::TokenizerBackend;
+use crate::chat::ChatTemplate;
 use crate::error::TokenizeError;
 use crate::request::{PromptInput, TokenizeOutput, TokenizeRequest};
-
-/// Renders a conversation to text, the prompt for the model's answer at its end.
-pub type Render = dyn Fn(&[crate::request::Message]) -> Result<String, TokenizeError> + Send + Sync;
 
 /// Encodes batches of prompts. Has no state: it is shared by threads as it is.
 #[derive(Clone)]
 pub struct TokenizeManager {
     backend: Arc<dyn TokenizerBackend>,
-    render: Option<Arc<Render>>,
+    template: Option<Arc<ChatTemplate>>,
 }
 
 impl TokenizeManager {
-    /// Encode with `backend`; render conversations with `render`.
-    pub fn new(backend: Arc<dyn TokenizerBackend>, render: Option<Arc<Render>>) -> Self {
-        Self { backend, render }
+    /// Encode with `backend`; render conversations with `template`.
+    pub fn new(backend: Arc<dyn TokenizerBackend>, template: Option<ChatTemplate>) -> Self {
+        Self { backend, template: template.map(Arc::new) }
     }
 
     /// Encode a batch: one answer a request, in the same order. Conversations are rendered first, then all texts
@@ -30,8 +28,8 @@ impl TokenizeManager {
             .iter()
             .map(|request| match &request.prompt {
                 PromptInput::Text(text) => Ok(Cow::Borrowed(text.as_ref())),
-                PromptInput::Messages(messages) => match &self.render {
-                    Some(render) => render(messages).map(Cow::Owned),
+                PromptInput::Messages(messages) => match &self.template {
+                    Some(template) => template.render(messages).map(Cow::Owned),
                     None => Err(TokenizeError::NoTemplate),
                 },
             })

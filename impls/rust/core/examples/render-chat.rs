@@ -1,0 +1,38 @@
+//! Renders conversations, to be compared with another implementation of chat templates.
+//!
+//! A line of standard input is `{"template": …, "special_tokens": {…}, "conversations": [[{…}]]}`, and a line of output
+//! a list with `{"text": …}` or `{"error": …}` for each conversation.
+
+use std::io::{self, BufRead, Write};
+
+use minisgl_tokenizer::{ChatTemplate, Message};
+use serde_json::{Map, Value, json};
+
+fn strings(map: &Map<String, Value>) -> Vec<(String, String)> {
+    map.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut out = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let asked: Value = serde_json::from_str(&line?)?;
+        let special = asked["special_tokens"].as_object().map(strings).unwrap_or_default();
+        let template = ChatTemplate::new(asked["template"].as_str().unwrap_or_default(), &special);
+        let answers: Vec<Value> = asked["conversations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|conversation| {
+                let messages: Vec<Message> =
+                    conversation.as_array().into_iter().flatten().filter_map(Value::as_object).map(strings).collect();
+                let rendered = match &template {
+                    Ok(template) => template.render(&messages).map_err(|error| error.to_string()),
+                    Err(error) => Err(error.clone()),
+                };
+                rendered.map_or_else(|error| json!({"error": error}), |text| json!({"text": text}))
+            })
+            .collect();
+        writeln!(out, "{}", Value::from(answers))?;
+    }
+    Ok(())
+}
