@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.assets import Announce, folder_hash, read_pins, resolve
+from harness.assets import folder_hash, read_pins, resolve
 from harness.errors import GoldenError, ParityError
 from harness.events import Event, RunFinished
 from harness.golden import Manifest, read_manifest, verify
+from harness.packages import Announce
 from harness.project import Project, find_project
 from harness.report import jsonlines, junit, terminal
 from harness.run import Options, Suite, check

@@ -14,7 +14,7 @@ from harness.errors import UnknownCorpus
 
 _T = TypeVar("_T")
 
-NOT_CORPORA = ("tokenizers.toml", "generated.toml")
+NOT_CORPORA = ("tokenizers.toml", "generated.toml", "chat-templates.toml")
 
 
 @dataclass(frozen=True, slots=True)

