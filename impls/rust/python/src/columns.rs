@@ -82,19 +82,18 @@ fn checked<T: Copy + std::fmt::Display + TryInto<u32>>(tokens: Vec<T>) -> PyResu
 }
 
 fn finished_column(values: &Bound<'_, PyAny>) -> PyResult<Vec<bool>> {
-    let bytes = match column::<u8>(values)? {
-        Some(bytes) => bytes,
-        None => {
-            // Booleans have a format of their own, and one byte each.
-            let view = values.py().import("builtins")?.getattr("memoryview")?.call1((values,))?;
-            let size: usize = view.getattr("itemsize")?.extract()?;
-            if size != 1 {
-                return Err(wrong_type("finished", "booleans or bytes"));
-            }
-            column::<u8>(&view.call_method1("cast", ("B",))?)?.unwrap_or_default()
-        }
-    };
-    Ok(bytes.into_iter().map(|byte| byte != 0).collect())
+    if let Some(bytes) = column::<u8>(values)? {
+        return Ok(as_booleans(bytes));
+    }
+    // Booleans have a format of their own, and one byte each.
+    let view = values.py().import("builtins")?.getattr("memoryview")?.call1((values,))?;
+    let size: usize = view.getattr("itemsize")?.extract()?;
+    let bytes = if size == 1 { column::<u8>(&view.call_method1("cast", ("B",))?)? } else { None };
+    bytes.map(as_booleans).ok_or_else(|| wrong_type("finished", "booleans or bytes"))
+}
+
+fn as_booleans(bytes: Vec<u8>) -> Vec<bool> {
+    bytes.into_iter().map(|byte| byte != 0).collect()
 }
 
 /// A buffer's items, if they are of this type.

@@ -1,0 +1,230 @@
+//! Requests out of a frame: what is well-formed is taken, the rest is named.
+
+use std::borrow::Cow;
+
+use minisgl_tokenizer::{DetokenizeRequest, Message, PromptInput};
+
+use super::value::{Wrong, array, boolean, map, split, text, unsigned};
+
+/// The most messages in a frame, and the most in a conversation. Checked before anything of that length is made.
+const MOST_MESSAGES: u32 = 65_536;
+const LAST_UID: u64 = i64::MAX as u64;
+
+/// A request, which borrows its texts from the frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// A prompt to be encoded; the sampling parameters go back as they came.
+    Tokenize {
+        /// The stream.
+        uid: u64,
+        /// A text or a conversation.
+        prompt: PromptInput<'a>,
+        /// An encoded map.
+        sampling_params: &'a [u8],
+    },
+    /// One token of a stream.
+    Detokenize(DetokenizeRequest),
+    /// A stream to be forgotten.
+    Abort {
+        /// The stream.
+        uid: u64,
+    },
+}
+
+/// What is wrong with a frame, or with one message in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `long-frame` or `bad-frame` for a whole frame, `bad-message`, `long-prompt` or `not-encoded` for one message.
+    pub code: &'static str,
+    /// What, in a line.
+    pub message: String,
+    /// Whose message it is, if that can be told.
+    pub uid: Option<u64>,
+}
+
+/// The most that is taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a frame.
+    pub frame: usize,
+    /// Characters of a prompt, with its roles and other fields.
+    pub prompt: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { frame: 16 << 20, prompt: 4_000_000 }
+    }
+}
+
+/// Read a frame: its good requests and the problems with the others, each in the frame's order.
+pub fn read<'a>(frame: &'a [u8], limits: Limits, requests: &mut Vec<Request<'a>>, problems: &mut Vec<Problem>) {
+    let whole = |code, message| Problem { code, message, uid: None };
+    if frame.len() > limits.frame {
+        return problems
+            .push(whole("long-frame", format!("frame of {} bytes, the limit is {}", frame.len(), limits.frame)));
+    }
+    let fields = split(frame).and_then(|(value, rest)| {
+        if rest.is_empty() { Fields::read(value) } else { Err(format!("{} bytes follow the value", rest.len())) }
+    });
+    match fields {
+        Err(wrong) => problems.push(whole("bad-frame", wrong)),
+        Ok(fields) if fields.class == Some("BatchTokenizerMsg") => match fields.items() {
+            Err(wrong) => problems.push(whole("bad-frame", wrong)),
+            Ok(items) => items.for_each(|item| take(Fields::read(item), limits, requests, problems)),
+        },
+        Ok(fields) => {
+            let before = problems.len();
+            take(Ok(fields), limits, requests, problems);
+            for problem in &mut problems[before..] {
+                if problem.uid.is_none() {
+                    problem.code = "bad-frame";
+                }
+            }
+        }
+    }
+}
+
+fn take<'a>(
+    fields: Result<Fields<'a>, Wrong>,
+    limits: Limits,
+    requests: &mut Vec<Request<'a>>,
+    problems: &mut Vec<Problem>,
+) {
+    let uid = fields.as_ref().ok().and_then(|fields| fields.uid().ok());
+    match fields.and_then(|fields| fields.request()) {
+        Err(message) => problems.push(Problem { code: "bad-message", message, uid }),
+        Ok(request) => match length(&request) {
+            Some(characters) if characters > limits.prompt => {
+                let message = format!("prompt of {characters} characters, the limit is {}", limits.prompt);
+                problems.push(Problem { code: "long-prompt", message, uid });
+            }
+            _ => requests.push(request),
+        },
+    }
+}
+
+/// The characters of a prompt.
+fn length(request: &Request<'_>) -> Option<usize> {
+    let Request::Tokenize { prompt, .. } = request else { return None };
+    let count = |text: &str| text.chars().count();
+    Some(match prompt {
+        PromptInput::Text(text) => count(text),
+        PromptInput::Messages(messages) => {
+            messages.iter().flatten().map(|(name, content)| count(name) + count(content)).sum()
+        }
+    })
+}
+
+/// The values of a map under the names that the wire knows; the last one of a name counts.
+#[derive(Default)]
+struct Fields<'a> {
+    class: Option<&'a str>,
+    uid: Option<&'a [u8]>,
+    text: Option<&'a [u8]>,
+    sampling_params: Option<&'a [u8]>,
+    next_token: Option<&'a [u8]>,
+    finished: Option<&'a [u8]>,
+    data: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, Wrong> {
+        let (pairs, mut rest) = map(bytes).ok_or("expected a map")?;
+        let mut fields = Self::default();
+        for _ in 0..pairs {
+            let (key, after) = split(rest)?;
+            let (value, after) = split(after)?;
+            rest = after;
+            let slot = match text(key).ok_or("expected texts as keys")? {
+                "__type__" => {
+                    fields.class = Some(text(value).ok_or("expected a text as `__type__`")?);
+                    continue;
+                }
+                "uid" => &mut fields.uid,
+                "text" => &mut fields.text,
+                "sampling_params" => &mut fields.sampling_params,
+                "next_token" => &mut fields.next_token,
+                "finished" => &mut fields.finished,
+                "data" => &mut fields.data,
+                _ => continue,
+            };
+            *slot = Some(value);
+        }
+        Ok(fields)
+    }
+
+    /// The messages of a batch.
+    fn items(&self) -> Result<impl Iterator<Item = &'a [u8]> + use<'a>, Wrong> {
+        let (count, mut rest) = self.data.and_then(array).ok_or("expected an array as `data`")?;
+        if count > MOST_MESSAGES {
+            return Err(format!("{count} messages, the limit is {MOST_MESSAGES}"));
+        }
+        Ok((0..count).map_while(move |_| {
+            let (item, after) = split(rest).ok()?;
+            rest = after;
+            Some(item)
+        }))
+    }
+
+    fn request(&self) -> Result<Request<'a>, Wrong> {
+        match self.class {
+            Some("DetokenizeMsg") => Ok(Request::Detokenize(DetokenizeRequest {
+                uid: self.uid()?,
+                token: self
+                    .next_token
+                    .and_then(unsigned)
+                    .and_then(|token| u32::try_from(token).ok())
+                    .ok_or("expected an integer from 0 to 2^32 - 1 as `next_token`")?,
+                finished: self.finished.and_then(boolean).ok_or("expected a boolean as `finished`")?,
+            })),
+            Some("AbortMsg") => Ok(Request::Abort { uid: self.uid()? }),
+            Some("TokenizeMsg") => Ok(Request::Tokenize {
+                uid: self.uid()?,
+                prompt: prompt(self.text.ok_or("`text` is missing")?)?,
+                sampling_params: self
+                    .sampling_params
+                    .filter(|bytes| map(bytes).is_some())
+                    .ok_or("expected a map as `sampling_params`")?,
+            }),
+            Some(other) => Err(format!("there is no request {other:?}")),
+            None => Err("`__type__` is missing".into()),
+        }
+    }
+
+    fn uid(&self) -> Result<u64, Wrong> {
+        let uid = self.uid.and_then(unsigned).filter(|uid| *uid <= LAST_UID);
+        uid.ok_or_else(|| "expected an integer from 0 to 2^63 - 1 as `uid`".into())
+    }
+}
+
+fn prompt(bytes: &[u8]) -> Result<PromptInput<'_>, Wrong> {
+    if let Some(text) = text(bytes) {
+        return Ok(PromptInput::Text(Cow::Borrowed(text)));
+    }
+    let (count, mut rest) = array(bytes).ok_or("expected a text or an array as `text`")?;
+    if count > MOST_MESSAGES {
+        return Err(format!("{count} messages in a conversation, the limit is {MOST_MESSAGES}"));
+    }
+    let mut messages = Vec::new();
+    for _ in 0..count {
+        let (item, after) = split(rest)?;
+        rest = after;
+        messages.push(message(item)?);
+    }
+    Ok(PromptInput::Messages(messages))
+}
+
+fn message(bytes: &[u8]) -> Result<Message, Wrong> {
+    let (pairs, mut rest) = map(bytes).ok_or("expected maps in `text`")?;
+    let mut message = Message::new();
+    for _ in 0..pairs {
+        let (key, after) = split(rest)?;
+        let (content, after) = split(after)?;
+        rest = after;
+        let (key, content) = text(key).zip(text(content)).ok_or("expected texts in `text`")?;
+        message.retain(|(name, _)| name != key);
+        message.push((key.to_owned(), content.to_owned()));
+    }
+    Ok(message)
+}
