@@ -15,7 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from harness.events import CaseRed, CorpusDone, Event, NotRun, RunFinished, RunStarted
@@ -82,7 +82,7 @@ def show(summary: Summary, console: Console) -> None:
     if started is None or finished is None:
         console.print("the run was cut off")
         return
-    table = Table("implementation", *started.tokenizers)
+    table = Table(Column("implementation", no_wrap=True), *started.tokenizers)
     for target in started.targets:
         table.add_row(target, *(_cell(summary, target, tokenizer) for tokenizer in started.tokenizers))
     console.print(table)

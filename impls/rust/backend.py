@@ -39,6 +39,10 @@ class RustColumnsBackend:
     def __init__(self, tokenizer_dir: pathlib.Path) -> None:
         self._worker = TokenizerWorker(tokenizer_dir)
 
+    def tokenize(self, requests: Sequence[TokenizeRequest]) -> list[memoryview[int]]:
+        """Encode a batch of prompts: an array of int32 a request."""
+        return self._worker.tokenize(requests)
+
     def detokenize(self, requests: Sequence[DetokenizeRequest]) -> list[str]:
         """Feed a batch of tokens: one chunk of new text a request."""
         return self._worker.detokenize_columns(
@@ -58,5 +62,5 @@ def factory(tokenizer_dir: pathlib.Path) -> RustBackend:
 
 
 def columns_factory(tokenizer_dir: pathlib.Path) -> RustColumnsBackend:
-    """The same, fed with columns; it has no tokenize of its own."""
+    """The same, fed with columns of tokens."""
     return RustColumnsBackend(tokenizer_dir)
