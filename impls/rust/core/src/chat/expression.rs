@@ -3,7 +3,7 @@
 //! Where the two differ an operator becomes a filter of `operators`; what has no equal there is an error.
 
 use super::reader::Reader;
-use super::tokens::Token;
+use super::tokens::{Token, quoted};
 use super::{filters, methods, tests};
 
 /// Expressions may be this deep; a template is not trusted.
@@ -11,7 +11,7 @@ const DEPTH: usize = 64;
 
 type Written = Result<String, String>;
 
-impl Reader<'_, '_> {
+impl<'s> Reader<'_, 's> {
     /// One expression, or a tuple without parentheses.
     pub fn tuple(&mut self, conditional: bool) -> Written {
         let mut items = vec![self.item(conditional)?];
@@ -221,7 +221,7 @@ impl Reader<'_, '_> {
     }
 
     /// What stands between commas up to a closing sign.
-    fn list(&mut self, end: &str, part: fn(&mut Self) -> Written) -> Written {
+    fn list(&mut self, end: &str, mut part: impl FnMut(&mut Self) -> Written) -> Written {
         let mut items = Vec::new();
         while !self.take(end) {
             if !items.is_empty() {
@@ -242,7 +242,7 @@ impl Reader<'_, '_> {
             } else if self.take("[") {
                 self.subscript(value)?
             } else if self.take("(") {
-                format!("{value}({})", self.list(")", Self::argument)?)
+                format!("{value}({})", self.arguments()?)
             } else {
                 return Ok(value);
             };
@@ -285,9 +285,19 @@ impl Reader<'_, '_> {
         })
     }
 
-    fn argument(&mut self) -> Written {
+    /// The arguments of a call, after its opening parenthesis.
+    fn arguments(&mut self) -> Written {
+        let mut names = Vec::new();
+        self.list(")", |reader| reader.argument(&mut names))
+    }
+
+    fn argument(&mut self, names: &mut Vec<&'s str>) -> Written {
         if let [Token::Name(name), Token::Sign("="), ..] = self.tokens.get(self.at..).unwrap_or_default() {
             self.at += 2;
+            if names.contains(name) {
+                return Err(format!("the argument {name} is given twice"));
+            }
+            names.push(name);
             return Ok(format!("{name}={}", self.expression()?));
         }
         if self.is("*") || self.is("**") {
@@ -304,7 +314,7 @@ impl Reader<'_, '_> {
             } else if self.take_name("is") {
                 self.test(&value)?
             } else if self.take("(") {
-                format!("{value}({})", self.list(")", Self::argument)?)
+                format!("{value}({})", self.arguments()?)
             } else {
                 return Ok(value);
             };
@@ -327,7 +337,7 @@ impl Reader<'_, '_> {
         if !is_known && !self.lenient {
             return Err(format!("the filter {name:?} is not known"));
         }
-        let arguments = if self.take("(") { self.list(")", Self::argument)? } else { String::new() };
+        let arguments = if self.take("(") { self.arguments()? } else { String::new() };
         Ok(if is_known { format!("{name}({arguments})") } else { format!("py_unknown({})", quoted(name)) })
     }
 
@@ -339,7 +349,7 @@ impl Reader<'_, '_> {
             return Err(format!("the test {name:?} is not known"));
         }
         let arguments = if self.take("(") {
-            self.list(")", Self::argument)?
+            self.arguments()?
         } else if self.is_name(&["is"]) {
             return Err("a chain of tests needs parentheses".into());
         } else if self.argument_follows() {
@@ -376,19 +386,4 @@ fn is_plain(index: &str) -> bool {
     }
     let digits = index.strip_prefix("(-").and_then(|rest| rest.strip_suffix(')')).unwrap_or(index);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A text as minijinja reads it, in one line.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => out.extend(['\\', char]),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            _ => out.push(char),
-        }
-    }
-    out.push('"');
-    out
 }

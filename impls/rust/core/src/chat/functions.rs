@@ -22,8 +22,8 @@ fn namespace(state: &mut State<'_, '_>, values: Rest<ValueOrKwargs>) -> Result<V
     let values: Vec<Value> = values.0.into_iter().map(ValueOrKwargs::into_value).collect();
     match values.as_slice() {
         [] => {}
-        [names] if names.is_kwargs() => {}
-        _ => return refuse("a namespace takes named values only"),
+        [names] if names.is_kwargs() && !names.try_iter()?.any(|name| name.to_string().starts_with('_')) => {}
+        _ => return refuse("a namespace takes values with names that begin with a letter only"),
     }
     Value::from_function(functions::namespace).call(state, &values)
 }

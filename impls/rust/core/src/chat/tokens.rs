@@ -145,3 +145,18 @@ fn number(source: &str, after_dot: bool) -> (Token<'_>, usize) {
     }
     plain(mantissa, mantissa > whole)
 }
+
+/// A text as minijinja reads it, in one line.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
+}

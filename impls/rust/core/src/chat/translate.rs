@@ -44,7 +44,7 @@ pub fn translate(source: &str) -> Result<String, String> {
         let end = if is_block { "%}" } else { "}}" };
         let (words, taken) = tokens::read(inside, end).map_err(|why| failed(tag, why))?;
         let (inside, after) = inside.split_at(taken);
-        let mut reader = Reader::new(&words, open.contains(&"if"));
+        let mut reader = Reader::new(&words, open.last() == Some(&"if"));
         let written = if is_block { block(&mut reader, &mut open) } else { reader.tuple(true) };
         let written = written.and_then(|written| reader.expect_end().map(|()| written));
         let written = written.map_err(|why| failed(tag, why))?;
@@ -178,7 +178,11 @@ fn each(reader: &mut Reader<'_, '_>) -> Result<String, String> {
 fn set(reader: &mut Reader<'_, '_>) -> Result<String, String> {
     let mut target = targets(reader)?;
     if reader.take(".") {
-        target = format!("{target}.{}", reader.name()?);
+        let attribute = reader.name()?;
+        if attribute.starts_with('_') {
+            return Err(format!("{attribute:?} begins with an underscore, which transformers refuses"));
+        }
+        target = format!("{target}.{attribute}");
     }
     if reader.take("=") {
         let value = reader.tuple(true)?;
