@@ -4,81 +4,29 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 import pytest
 import zmq
 
+from tests.integration.serving import PROGRAMS, Running, free_port, program, prompt, reply, token
+
 BYTE_E4 = 0xE4
-Started = Callable[..., "Running"]
+Started = Callable[..., Running]
 
 
-class Running:
-    """A worker and the three sockets around it, spoken to in plain maps."""
-
-    def __init__(self, folder: pathlib.Path, place: pathlib.Path, *options: str) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.ends = {}
-        for end in ("backend", "frontend"):
-            self.ends[end] = self._context.socket(zmq.PULL)
-            self.ends[end].bind(f"ipc://{place}/{end}")
-            self.ends[end].rcvtimeo = 10_000
-        addresses = [part for end in ("pull", "backend", "frontend") for part in (f"--{end}", f"ipc://{place}/{end}")]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "impls.worker", "--tokenizer", str(folder), *addresses, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-        self.push = self._context.socket(zmq.PUSH)
-        self.push.connect(f"ipc://{place}/pull")
-
-    def send(self, *messages: object, frame: bytes | None = None) -> None:
-        batch = messages[0] if len(messages) == 1 else {"__type__": "BatchTokenizerMsg", "data": list(messages)}
-        self.push.send(msgspec.msgpack.encode(batch) if frame is None else frame)
-
-    def receive(self, end: str) -> Any:
-        return msgspec.msgpack.decode(self.ends[end].recv())
-
-    def stop(self) -> tuple[int, str]:
-        self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=20)
-        return self.process.returncode, log
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self._context.destroy(linger=0)
-
-
-@pytest.fixture
-def start(small_tokenizer: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[Started]:
+@pytest.fixture(params=PROGRAMS)
+def start(request: pytest.FixtureRequest, small_tokenizer: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[Started]:
     running: list[Running] = []
 
     def begin(*options: str) -> Running:
-        running.append(Running(small_tokenizer, tmp_path, *options))
+        running.append(Running(program(request.param), small_tokenizer, tmp_path, *options))
         return running[-1]
 
     yield begin
     for worker in running:
         worker.close()
-
-
-def token(uid: int, token: int, finished: bool = False) -> dict[str, object]:
-    return {"__type__": "DetokenizeMsg", "uid": uid, "next_token": token, "finished": finished}
-
-
-def prompt(uid: int, text: object) -> dict[str, object]:
-    return {"__type__": "TokenizeMsg", "uid": uid, "text": text, "sampling_params": {"__type__": "SamplingParams"}}
-
-
-def reply(uid: int, text: str, finished: bool = False) -> dict[str, object]:
-    return {"__type__": "UserReply", "uid": uid, "incremental_output": text, "finished": finished}
 
 
 def test_one_message_is_answered_bare_and_several_as_a_batch(start: Started) -> None:
@@ -175,19 +123,28 @@ def test_a_request_to_end_finishes_what_came_before(start: Started) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "options", "says"),
+    ("name", "environment", "options", "says"),
     [
-        ({"MINISGL_TOKENIZER_BACKEND": "fast"}, ["--pull", "ipc:///tmp/none"], "the valid values are: python"),
-        ({}, ["--pull", "tcp://0.0.0.0:5555"], "loopback only"),
-        ({}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
+        (
+            "worker",
+            {"MINISGL_TOKENIZER_BACKEND": "fast"},
+            ["--pull", "ipc:///tmp/none"],
+            "the valid values are: python, rust_inprocess, rust_tokenize_only",
+        ),
+        ("worker", {}, ["--pull", "tcp://0.0.0.0:5555"], "loopback only"),
+        ("worker", {}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
+        ("service", {}, ["--pull", "tcp://0.0.0.0:5555"], "needs --curve-certificate"),
+        ("service", {}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
+        ("service", {}, ["--pull", "ipc:///no/such/folder/pull"], "can't bind --pull"),
+        ("service", {}, ["--pull", "ipc:///tmp/none", "--local-bs", "0"], "--local-bs"),
     ],
 )
 def test_what_cannot_be_started_is_said(
-    small_tokenizer: pathlib.Path, environment: dict[str, str], options: list[str], says: str
+    small_tokenizer: pathlib.Path, name: str, environment: dict[str, str], options: list[str], says: str
 ) -> None:
     others = ["--backend", "ipc:///tmp/none", "--frontend", "ipc:///tmp/none"]
     run = subprocess.run(
-        [sys.executable, "-m", "impls.worker", "--tokenizer", str(small_tokenizer), *options, *others],
+        [*program(name), "--tokenizer", str(small_tokenizer), *options, *others],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -199,8 +156,9 @@ def test_what_cannot_be_started_is_said(
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
-def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, host: str) -> None:
+def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, host: str, name: str) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     process = None
     try:
@@ -209,7 +167,7 @@ def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, hos
         options = ["--bind", "pull,backend", "--bind", "frontend"]
         addresses = ["--pull", pull, "--backend", backend, "--frontend", frontend]
         process = subprocess.Popen(
-            [sys.executable, "-m", "impls.worker", "--tokenizer", str(small_tokenizer), *options, *addresses],
+            [*program(name), "--tokenizer", str(small_tokenizer), *options, *addresses],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -231,14 +189,3 @@ def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, hos
             process.kill()
             process.communicate()
         context.destroy(linger=0)
-
-
-def free_port(context: zmq.Context[zmq.Socket[bytes]], host: str) -> int:
-    """A port that nobody has just now."""
-    with context.socket(zmq.PULL) as probe:
-        probe.ipv6 = True
-        try:
-            probe.bind(f"tcp://{host.replace('localhost', '127.0.0.1')}:*")
-        except zmq.ZMQError as error:
-            pytest.skip(f"no {host} here: {error}")
-        return int(probe.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
