@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.errors import GoldenError
-from harness.model import Event, Program, Prompts, TokenizeRequest
+from harness.model import Program, Prompts, TokenizeRequest
 
 SCHEMA = 1
 Operation = Literal["detokenize", "tokenize"]
@@ -160,16 +160,15 @@ def read_detokenize(path: pathlib.Path) -> Iterator[DetokenizeCase]:
     """The cases of a detokenize golden, one row group in memory at a time."""
     for group in _row_groups(path, _DETOKENIZE):
         for case, rows in _cases(group):
-            events = _integers(rows.column("event").chunk(0), "b")
             program = Program(
                 id=case,
                 uids=_integers(rows.column("uid").chunk(0), "q"),
                 tokens=_integers(rows.column("token").chunk(0), "q"),
-                events=events,
+                events=_integers(rows.column("event").chunk(0), "b"),
                 batches=_run_lengths(rows.column("batch").chunk(0)),
             )
             chunks = rows.column("chunk")
-            if Event.ABORT in events:
+            if chunks.null_count:
                 chunks = chunks.drop_null()
             yield DetokenizeCase(program, Column(chunks.combine_chunks()))
 

@@ -16,6 +16,8 @@ from harness.protocol import Backend, Factory
 Tick = Callable[[int], None]
 """Told the index of the batch that is about to be handed over."""
 
+_IS_FINISH = bytes(event == Event.FINISH for event in range(256))
+
 
 def capabilities_of(backend: object) -> frozenset[str]:
     """Which of `CAPABILITIES` an object has as methods."""
@@ -40,16 +42,17 @@ def make_backend(factory: Factory, folder: pathlib.Path) -> Backend:
 
 def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
     """Feed a program batch by batch: the chunks in order. Raises `Fault` for the first batch that fails."""
-    finished = list(map(int(Event.FINISH).__eq__, program.events))
+    events = bytes(program.events)
+    finished = memoryview(events.translate(_IS_FINISH)).cast("?").tolist()
     requests = list(map(DetokenizeRequest, program.uids, program.tokens, finished))
-    with_aborts = Event.ABORT in program.events
+    with_aborts = Event.ABORT in events
     chunks: list[str] = []
     start = 0
     for batch, size in enumerate(program.batches):
         tick(batch)
         end = start + size
         try:
-            if with_aborts and program.events[start] == Event.ABORT:
+            if with_aborts and events[start] == Event.ABORT:
                 backend.abort(program.uids[start])
                 start = end
                 continue
