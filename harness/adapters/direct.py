@@ -43,7 +43,7 @@ def make_backend(factory: Factory, folder: pathlib.Path) -> Backend:
 def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
     """Feed a program batch by batch: the chunks in order. Raises `Fault` for the first batch that fails."""
     events = bytes(program.events)
-    finished = memoryview(events.translate(_IS_FINISH)).cast("?").tolist()
+    finished: list[bool] = memoryview(events.translate(_IS_FINISH)).cast("?").tolist()  # type: ignore[assignment]
     requests = list(map(DetokenizeRequest, program.uids, program.tokens, finished))
     with_aborts = Event.ABORT in events
     chunks: list[str] = []
