@@ -24,7 +24,7 @@ ROWS = (
     },
     {"oracle", "golden", "generate", "adapters", "compare"},
     {"regen", "run"},
-    {"bench"},
+    {"bench", "suites"},
     {"report"},
     {"cli"},
 )

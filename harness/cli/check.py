@@ -1,0 +1,90 @@
+"""The gate, and reports of it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import cyclopts
+from rich.console import Console
+
+from harness.cli.app import Names, app, waiting
+from harness.errors import ParityError
+from harness.events import Event, RunFinished
+from harness.project import find_project
+from harness.report import jsonlines, junit, terminal
+from harness.run import Options, check
+from harness.suites import suites
+from harness.targets import every_target, find_target
+
+
+@app.command(name="check")
+def check_targets(
+    *targets: str,
+    tokenizer: Names = (),
+    corpus: Names = (),
+    json: pathlib.Path | None = None,
+    junit_file: Annotated[pathlib.Path | None, cyclopts.Parameter(name="--junit")] = None,
+    in_process: bool = False,
+    start_timeout: float = 60.0,
+    batch_timeout: float = 30.0,
+    max_red: int = 1_000_000,
+    jobs: int = 2,
+) -> int:
+    """Judge implementations against the goldens: 0 green, 1 red, 2 if it can't be judged.
+
+    Parameters
+    ----------
+    targets
+        Short names of what is in impls/, `module:factory`, `file.py:factory` or entry points.
+        All of impls/ that is built, if none is given.
+    tokenizer
+        A pinned tokenizer (all of them if none is given), or a folder, for which goldens are made on the fly.
+    corpus
+        Only this corpus. May be given several times, as may --tokenizer.
+    json
+        Write the events to this file, one a line.
+    junit_file
+        Write a JUnit file.
+    in_process
+        Call the implementations in this process, not in one of their own.
+    start_timeout
+        Seconds that an implementation has to start.
+    batch_timeout
+        Seconds that it has for a batch.
+    max_red
+        Give an implementation up, for a tokenizer, after so many red cases.
+    jobs
+        Implementations that are judged side by side.
+    """
+    project, console = find_project(pathlib.Path.cwd()), Console()
+    found = [find_target(name, project.impls) for name in dict.fromkeys(targets)] or every_target(project.impls)
+    if not found:
+        raise ParityError("there is no implementation", hint="name one: `module:factory` or `file.py:factory`")
+    options = Options(in_process, start_timeout, batch_timeout, most_red=max_red, jobs=jobs)
+    with TemporaryDirectory(prefix="tokparity-") as scratch, waiting(console) as announce:
+        against = suites(project, tokenizer, corpus, pathlib.Path(scratch), announce)
+        announce("")
+        events: list[Event] = []
+        stream: Iterator[Event] = check(found, against, options)
+        if json is not None:
+            stream = jsonlines.record(stream, json)
+        for event in terminal.watch(stream, console):
+            events.append(event)
+    if junit_file is not None:
+        junit.write(events, junit_file)
+    last = events[-1]
+    assert isinstance(last, RunFinished)
+    return last.exit_code
+
+
+@app.command
+def report(file: pathlib.Path) -> int:
+    """Show a run that was recorded with --json."""
+    summary = terminal.Summary()
+    for event in jsonlines.read(file):
+        summary.add(event)
+    terminal.show(summary, Console())
+    return 0

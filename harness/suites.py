@@ -1,0 +1,73 @@
+"""The goldens that a run judges against: chosen, whole, and made of what is here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import pathlib
+from collections.abc import Sequence
+
+from harness.assets import folder_hash, read_pins, resolve
+from harness.errors import GoldenError
+from harness.golden import Manifest, read_manifest, verify
+from harness.packages import Announce
+from harness.project import Project
+from harness.run import Suite
+from harness.tokenizer import check_folder, load_vocabulary
+
+
+def suites(
+    project: Project, names: Sequence[str], corpora: Sequence[str], scratch: pathlib.Path, announce: Announce
+) -> list[Suite]:
+    """The suites of these tokenizers, all pinned ones if none is named; goldens of a folder are made in `scratch`.
+
+    Raises `UnknownTokenizer`, `UnknownCorpus`, `AssetError` or `GoldenError`.
+    """
+    chosen = names or tuple(pin.name for pin in read_pins(project.corpora))
+    return [_suite(project, name, corpora, scratch, announce) for name in dict.fromkeys(chosen)]
+
+
+def _suite(project: Project, name: str, corpora: Sequence[str], scratch: pathlib.Path, announce: Announce) -> Suite:
+    from harness.regen import Maker, read_sources
+
+    sources = read_sources(project.corpora, corpora)
+    pinned = {pin.name for pin in read_pins(project.corpora)}
+    if name not in pinned and (os.sep in name or pathlib.Path(name).is_dir()):
+        folder, goldens = pathlib.Path(name).resolve(), scratch / pathlib.Path(name).resolve().name
+        check_folder(folder)
+        goldens.mkdir()
+        manifest = Maker(folder.name, folder, project.corpora).make(sources, goldens, announce)
+    else:
+        folder, goldens = resolve(name, project.corpora, announce), project.goldens / name
+        manifest = read_manifest(goldens)
+        _check_provenance(manifest, folder, {source.name: source.sha256 for source in sources})
+    wanted = {source.name for source in sources}
+    entries = tuple(entry for entry in manifest.goldens if entry.corpus in wanted)
+    for entry in entries:
+        verify(goldens, entry)
+    return Suite(manifest.tokenizer, folder, goldens, entries, load_vocabulary(folder))
+
+
+def _check_provenance(manifest: Manifest, folder: pathlib.Path, corpora: dict[str, str]) -> None:
+    """Raise `GoldenError` if goldens were made of other files or with other versions than are here."""
+    from harness.oracle import VERSION
+
+    made = manifest.provenance
+    stale = [
+        f"{entry.corpus}: the corpus has changed"
+        for entry in manifest.goldens
+        if entry.corpus in corpora and entry.corpus_sha256 != corpora[entry.corpus]
+    ]
+    for what, then, now in (
+        ("the tokenizer's files", made.tokenizer_sha256, folder_hash(folder)),
+        ("the oracle", made.oracle, VERSION),
+        ("tokenizers", made.tokenizers, importlib.metadata.version("tokenizers")),
+    ):
+        if then != now:
+            stale.append(f"{what}: {then} then, {now} now")
+    if stale:
+        raise GoldenError(
+            f"stale golden: those of {manifest.tokenizer} were not made of what is here",
+            cause="; ".join(dict.fromkeys(stale)),
+            hint="install the versions they were made with, or make them anew with `parity regen` and look at the diff",
+        )
