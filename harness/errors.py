@@ -71,6 +71,12 @@ class TargetError(ParityError):
     code = "target"
 
 
+class KnownError(ParityError):
+    """A list of known failures can't be used as it is."""
+
+    code = "known"
+
+
 class Fault(Exception):
     """What an implementation did instead of answering a batch.
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from harness.known import Problem
 from harness.model import Divergence
 
 
@@ -36,6 +37,33 @@ class CaseRed(msgspec.Struct, frozen=True, tag="case-red", tag_field="event"):
     divergence: Divergence
 
 
+class CaseKnown(msgspec.Struct, frozen=True, tag="case-known", tag_field="event"):
+    """An implementation left the golden in a case, as its list of known failures says. Not red."""
+
+    target: str
+    tokenizer: str
+    corpus: str
+    operation: str
+    divergence: Divergence
+    issue: str
+
+
+class KnownRed(msgspec.Struct, frozen=True, tag="known-red", tag_field="event"):
+    """An entry of a list of known failures that doesn't hold.
+
+    `what` is its case or pattern, `cause` what was seen, `still` has those of its cases that do fail.
+    """
+
+    target: str
+    tokenizer: str
+    problem: Problem
+    what: str
+    cause: str
+    issue: str
+    owner: str
+    still: tuple[str, ...] = ()
+
+
 class NotRun(msgspec.Struct, frozen=True, tag="not-run", tag_field="event"):
     """Something that wasn't judged. `red` if it was asked for, else it's a capability that isn't offered."""
 
@@ -47,7 +75,7 @@ class NotRun(msgspec.Struct, frozen=True, tag="not-run", tag_field="event"):
 
 
 class CorpusDone(msgspec.Struct, frozen=True, tag="corpus-done", tag_field="event"):
-    """A corpus was judged: cases, those of them that are red, and messages."""
+    """A corpus was judged: cases, those of them that are red, messages, and cases that fail as is known."""
 
     target: str
     tokenizer: str
@@ -56,16 +84,22 @@ class CorpusDone(msgspec.Struct, frozen=True, tag="corpus-done", tag_field="even
     cases: int
     red: int
     messages: int
+    known: int = 0
 
 
 class RunFinished(msgspec.Struct, frozen=True, tag="run-finished", tag_field="event"):
-    """The last event. A report without it was cut off."""
+    """The last event. A report without it was cut off.
+
+    `known` counts the cases that fail as is known, `known_red` the entries of lists that don't hold.
+    """
 
     exit_code: int
     cases: int
     red: int
     messages: int
     not_run: int
+    known: int = 0
+    known_red: int = 0
 
 
-Event: TypeAlias = RunStarted | Progress | CaseRed | NotRun | CorpusDone | RunFinished
+Event: TypeAlias = RunStarted | Progress | CaseRed | CaseKnown | KnownRed | NotRun | CorpusDone | RunFinished

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
+import fnmatch
 import functools
 import os
 import pathlib
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
 from harness.adapters.connection import Connection
 from harness.adapters.direct import DirectConnection
 from harness.adapters.isolated import IsolatedConnection
 from harness.compare import compare_chunks, compare_ids, fault_divergence
 from harness.errors import Fault, TargetError, UnknownCorpus
-from harness.events import CaseRed, CorpusDone, Event, NotRun, Progress, RunFinished, RunStarted
+from harness.events import CaseKnown, CaseRed, CorpusDone, Event, KnownRed, NotRun, Progress, RunFinished, RunStarted
 from harness.golden import DetokenizeCase, Entry, TokenizeCase, read_detokenize, read_tokenize, verify
+from harness.known import Entry as Known
+from harness.known import Finding, Ledger, Problem, of_target
 from harness.model import Divergence, Kind
 from harness.targets import Target, load_factory
 from harness.tokenizer import Vocabulary
@@ -25,13 +30,14 @@ from harness.tokenizer import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The goldens of one tokenizer that are to be judged against."""
+    """The goldens of one tokenizer that are to be judged against. `whole` if these are all that it has."""
 
     tokenizer: str
     folder: pathlib.Path
     goldens: pathlib.Path
     entries: tuple[Entry, ...]
     vocabulary: Vocabulary
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class Options:
     """How implementations are run. Times are in seconds.
 
     An implementation is given up for a tokenizer after `most_faults` crashes, hangs and errors, each of which costs
-    a new start, or after `most_red` red cases.
+    a new start, or after `most_red` red cases. `known` has the known failures of each target by its name; they are
+    over when they expire before `today`, and never seen if their tokenizer is not among those that there are.
     """
 
     in_process: bool = False
@@ -48,6 +55,9 @@ class Options:
     most_faults: int = 10
     most_red: int = 1_000_000
     jobs: int = 2
+    known: Mapping[str, Sequence[Known]] = field(default_factory=dict)
+    today: datetime.date = datetime.date.min
+    tokenizers: Collection[str] = ()
 
 
 def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
@@ -65,21 +75,25 @@ def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) 
         )
     names = tuple(target.name for target in targets)
     yield RunStarted(names, tuple(suite.tokenizer for suite in suites), corpora, messages * len(targets))
-    cases = red = judged = not_run = 0
+    cases = red = judged = not_run = known = known_red = 0
     exit_code = 0
     judged_targets = {target.name: 0 for target in targets if target.asked or not target.lacking}
-    for event in _side_by_side(targets, suites, options):
+    judging = _side_by_side(targets, suites, options)
+    for event in chain(_without_tokenizer(targets, suites, options), judging):
         yield event
         if isinstance(event, CorpusDone):
             cases, red, judged = cases + event.cases, red + event.red, judged + event.messages
             judged_targets[event.target] += event.cases
+            known += event.known
+        elif isinstance(event, KnownRed):
+            known_red += 1
         elif isinstance(event, NotRun):
             not_run += event.red
             if event.red and event.what == "start":
                 exit_code = 2
-    if exit_code == 0 and (red or not_run or not cases or not all(judged_targets.values())):
+    if exit_code == 0 and (red or known_red or not_run or not cases or not all(judged_targets.values())):
         exit_code = 1
-    yield RunFinished(exit_code, cases, red, judged, not_run)
+    yield RunFinished(exit_code, cases, red, judged, not_run, known, known_red)
 
 
 def connect(target: Target, folder: pathlib.Path, options: Options) -> Connection:
@@ -158,6 +172,9 @@ def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
         yield not_run("start", str(error), red=True)
         return
     patience = _Patience(options.most_faults, options.most_red)
+    known = of_target(options.known.get(target.name, ()), target.name)
+    ledger = Ledger([entry for entry in known if entry.tokenizer == suite.tokenizer], options.today)
+    unjudged = set()
     try:
         for entry in suite.entries:
             needs = [entry.operation, *(["abort"] if entry.aborts else [])]
@@ -167,16 +184,54 @@ def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
                 yield not_run(f"{entry.corpus} {entry.operation}", cause, red=False)
                 continue
             judged = 0
-            for event in _judge_corpus(connection, target, suite, entry, patience):
+            for event in _judge_corpus(connection, target, suite, entry, patience, ledger):
                 judged = event.cases if isinstance(event, CorpusDone) else judged
                 yield event
             if judged < entry.cases:
+                unjudged.add(entry.corpus)
                 cause = f"{entry.cases - judged} of {entry.cases} cases: given up after {patience.spent}"
                 yield not_run(f"{entry.corpus} {entry.operation}", cause, red=True)
     except TargetError as error:
         yield not_run("the rest", str(error), red=True)
+        unjudged.update(entry.corpus for entry in suite.entries)
     finally:
         connection.close()
+    yield from _known_red(target, suite, ledger, unjudged)
+
+
+def _without_tokenizer(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
+    """The known failures that no run can see."""
+    there_are = {*options.tokenizers, *(suite.tokenizer for suite in suites)}
+    for target in targets:
+        for entry in of_target(options.known.get(target.name, ()), target.name):
+            if entry.tokenizer not in there_are:
+                yield _red_entry(target, Finding(entry, Problem.UNSEEN, "there is no such tokenizer"))
+
+
+def _red_entry(target: Target, finding: Finding) -> KnownRed:
+    entry = finding.entry
+    return KnownRed(
+        target.name,
+        entry.tokenizer,
+        finding.problem,
+        entry.what,
+        finding.cause,
+        entry.issue,
+        entry.owner,
+        finding.still,
+    )
+
+
+def _known_red(target: Target, suite: Suite, ledger: Ledger, unjudged: Collection[str]) -> Iterator[Event]:
+    """What no longer holds of the known failures. An entry is unseen only if all that it could be of was judged."""
+    chosen = {entry.corpus for entry in suite.entries}
+
+    def judged(corpus: str) -> bool:
+        meant = fnmatch.filter(chosen, corpus)
+        return not fnmatch.filter(unjudged, corpus) and (suite.whole or bool(meant))
+
+    for finding in ledger.findings(judged):
+        yield _red_entry(target, finding)
 
 
 class _Patience:
@@ -194,17 +249,17 @@ class _Patience:
     def spent(self) -> str:
         return " and ".join(f"{self._had[what]} {what}" for what, left in self._left.items() if not left)
 
-    def spend(self, divergence: Divergence) -> None:
-        self._left["red cases"] -= self._left["red cases"] > 0
+    def spend(self, divergence: Divergence, *, known: bool = False) -> None:
+        self._left["red cases"] -= self._left["red cases"] > 0 and not known
         if divergence.kind in (Kind.CRASH, Kind.HANG, Kind.ERROR):
             self._left["faults"] -= self._left["faults"] > 0
 
 
 def _judge_corpus(
-    connection: Connection, target: Target, suite: Suite, entry: Entry, patience: _Patience
+    connection: Connection, target: Target, suite: Suite, entry: Entry, patience: _Patience, ledger: Ledger
 ) -> Iterator[Event]:
     path = verify(suite.goldens, entry)
-    cases = red = messages = 0
+    cases = red = messages = known = 0
     read = read_detokenize if entry.operation == "detokenize" else read_tokenize
     for case in read(path):
         if patience.is_over:
@@ -216,12 +271,17 @@ def _judge_corpus(
             divergence = fault_divergence(subject, fault, suite.vocabulary)
         size = _messages(case)
         cases, messages = cases + 1, messages + size
-        if divergence is not None:
+        excuse = ledger.excuse(_id(case), divergence.kind if divergence is not None else None)
+        if divergence is not None and excuse is not None:
+            known += 1
+            patience.spend(divergence, known=True)
+            yield CaseKnown(target.name, suite.tokenizer, entry.corpus, entry.operation, divergence, excuse.issue)
+        elif divergence is not None:
             red += 1
             patience.spend(divergence)
             yield CaseRed(target.name, suite.tokenizer, entry.corpus, entry.operation, divergence)
         yield Progress(target.name, suite.tokenizer, size)
-    yield CorpusDone(target.name, suite.tokenizer, entry.corpus, entry.operation, cases, red, messages)
+    yield CorpusDone(target.name, suite.tokenizer, entry.corpus, entry.operation, cases, red, messages, known)
 
 
 def _judge_case(
@@ -236,6 +296,10 @@ def _judge_case(
     if case.expected.matches(ids):
         return None
     return compare_ids(case.prompts, case.expected.values(), ids, vocabulary)
+
+
+def _id(case: DetokenizeCase | TokenizeCase) -> str:
+    return case.program.id if isinstance(case, DetokenizeCase) else case.prompts.id
 
 
 def _messages(case: DetokenizeCase | TokenizeCase) -> int:

@@ -45,7 +45,8 @@ def _suite(project: Project, name: str, corpora: Sequence[str], scratch: pathlib
     entries = tuple(entry for entry in manifest.goldens if entry.corpus in wanted)
     for entry in entries:
         verify(goldens, entry)
-    return Suite(manifest.tokenizer, folder, goldens, entries, load_vocabulary(folder))
+    whole = not corpora
+    return Suite(manifest.tokenizer, folder, goldens, entries, load_vocabulary(folder), whole)
 
 
 def _check_provenance(manifest: Manifest, folder: pathlib.Path, corpora: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from harness.errors import TargetError, UnknownTarget
 from harness.protocol import Factory
 
 GROUP = "tokparity.backends"
+_FILE = "target.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Target:
     """An implementation: by its factory's spec, or by the command of its worker process.
 
     `env` is added to that process's environment. `lacking` says what has to be built first, and is empty if nothing
-    has; such a target can't be judged, which is red only if it was `asked` for.
+    has; such a target can't be judged, which is red only if it was `asked` for. `folder` is where it lies in impls/.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Target:
     env: Mapping[str, str] = field(default_factory=dict)
     lacking: str = ""
     asked: bool = True
+    folder: pathlib.Path | None = None
 
 
 class _Needs(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +58,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 def known_targets(impls: pathlib.Path) -> dict[str, str]:
     """The short names that can be judged here, each with a line on what it is."""
-    found = {name: entry.summary for name, entry in _entries(impls).items()}
+    found = {name: entry.summary for name, (_, entry) in _entries(impls).items()}
     for point in importlib.metadata.entry_points(group=GROUP):
         found[point.name] = f"entry point {point.value}"
     return found
@@ -64,7 +66,12 @@ def known_targets(impls: pathlib.Path) -> dict[str, str]:
 
 def every_target(impls: pathlib.Path) -> list[Target]:
     """All that impls/ has, for a run that asks for none by name."""
-    return [_target(name, entry, impls, asked=False) for name, entry in _entries(impls).items()]
+    return [_target(name, folder, entry, asked=False) for name, (folder, entry) in _entries(impls).items()]
+
+
+def names_in(folder: pathlib.Path) -> list[str]:
+    """The short names of what lies in a folder of impls/."""
+    return list(_read(folder / _FILE))
 
 
 def find_target(name: str, impls: pathlib.Path) -> Target:
@@ -76,9 +83,9 @@ def find_target(name: str, impls: pathlib.Path) -> Target:
         if not place.endswith(".py") and not _importable(place):
             raise _unknown(name, impls, f"there is no module {place}")
         return Target(name, spec=name)
-    entry = _entries(impls).get(name)
-    if entry is not None:
-        return _target(name, entry, impls, asked=True)
+    entries = _entries(impls)
+    if name in entries:
+        return _target(name, *entries[name], asked=True)
     for point in importlib.metadata.entry_points(group=GROUP, name=name):
         return Target(name, spec=point.value)
     raise _unknown(name, impls, "it is neither a short name, nor an entry point, nor module:factory")
@@ -132,10 +139,11 @@ def _unknown(name: str, impls: pathlib.Path, cause: str) -> UnknownTarget:
     )
 
 
-def _target(name: str, entry: _Entry, impls: pathlib.Path, *, asked: bool) -> Target:
-    lacking = _lacking(entry.needs, impls.parent) if entry.needs is not None else ""
-    command = tuple(part.replace("{root}", str(impls.parent)) for part in entry.command)
-    return Target(name, entry.factory, command, entry.env, lacking, asked)
+def _target(name: str, folder: pathlib.Path, entry: _Entry, *, asked: bool) -> Target:
+    root = folder.parent.parent
+    lacking = _lacking(entry.needs, root) if entry.needs is not None else ""
+    command = tuple(part.replace("{root}", str(root)) for part in entry.command)
+    return Target(name, entry.factory, command, entry.env, lacking, asked, folder)
 
 
 def _lacking(needs: _Needs, root: pathlib.Path) -> str:
@@ -146,14 +154,14 @@ def _lacking(needs: _Needs, root: pathlib.Path) -> str:
     return ""
 
 
-def _entries(impls: pathlib.Path) -> dict[str, _Entry]:
-    """The tables of every target.toml, by name."""
-    found: dict[str, _Entry] = {}
-    for path in sorted(impls.glob("*/target.toml")):
+def _entries(impls: pathlib.Path) -> dict[str, tuple[pathlib.Path, _Entry]]:
+    """The tables of every target.toml with the folder it is in, by name."""
+    found: dict[str, tuple[pathlib.Path, _Entry]] = {}
+    for path in sorted(impls.glob(f"*/{_FILE}")):
         for name, entry in _read(path).items():
             if name in found:
                 raise TargetError(f"{path} has {name!r} a second time", hint="give it another name")
-            found[name] = entry
+            found[name] = path.parent, entry
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
@@ -10,7 +11,9 @@ from typing import Annotated
 import cyclopts
 from rich.console import Console
 
+from harness.assets import read_pins
 from harness.cli.app import Names, app, waiting
+from harness.cli.known import known_failures
 from harness.errors import ParityError
 from harness.events import Event, RunFinished
 from harness.project import find_project
@@ -32,6 +35,7 @@ def check_targets(
     batch_timeout: float = 30.0,
     max_red: int = 1_000_000,
     jobs: int = 2,
+    known: pathlib.Path | None = None,
 ) -> int:
     """Judge implementations against the goldens: 0 green, 1 red, 2 if it can't be judged.
 
@@ -58,12 +62,23 @@ def check_targets(
         Give an implementation up, for a tokenizer, after so many red cases.
     jobs
         Implementations that are judged side by side.
+    known
+        A list of known failures, for implementations that are not in impls/.
     """
     project, console = find_project(pathlib.Path.cwd()), Console()
     found = [find_target(name, project.impls) for name in dict.fromkeys(targets)] or every_target(project.impls)
     if not found:
         raise ParityError("there is no implementation", hint="name one: `module:factory` or `file.py:factory`")
-    options = Options(in_process, start_timeout, batch_timeout, most_red=max_red, jobs=jobs)
+    options = Options(
+        in_process,
+        start_timeout,
+        batch_timeout,
+        most_red=max_red,
+        jobs=jobs,
+        known=known_failures(found, known),
+        today=datetime.date.today(),
+        tokenizers={pin.name for pin in read_pins(project.corpora)},
+    )
     with TemporaryDirectory(prefix="tokparity-") as scratch, waiting(console) as announce:
         against = suites(project, tokenizer, corpus, pathlib.Path(scratch), announce)
         announce("")

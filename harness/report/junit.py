@@ -8,15 +8,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from harness.events import CaseRed, CorpusDone, Event, NotRun
-from harness.report.terminal import describe
+from harness.events import CaseKnown, CaseRed, CorpusDone, Event, KnownRed, NotRun
+from harness.report.terminal import describe, describe_entry
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST_SHOWN = 10
 
 
 def render(events: Iterable[Event]) -> bytes:
-    """The file's content. A corpus that is red fails, what was asked for and didn't run is an error."""
+    """The file's content. A corpus that is red fails, as does an entry of known failures that doesn't hold.
+
+    What was asked for and didn't run is an error, a known failure is skipped.
+    """
     suites = ElementTree.Element("testsuites", name="tokparity")
     suite: dict[str, ElementTree.Element] = {}
     reds: dict[tuple[str, str, str, str], list[CaseRed]] = defaultdict(list)
@@ -36,6 +39,14 @@ def render(events: Iterable[Event]) -> bytes:
                 message = f"{event.red} of {event.cases} cases red, first: {found[0].divergence.kind.value}"
                 failure = ElementTree.SubElement(element, "failure", message=message)
                 failure.text = _clean("\n\n".join("\n".join(describe(red)) for red in found[:_MOST_SHOWN]))
+        elif isinstance(event, CaseKnown):
+            element = case(event.target, event.tokenizer, f"known {event.divergence.case}")
+            message = f"{event.divergence.kind.value}, see {event.issue}"
+            ElementTree.SubElement(element, "skipped", message=_clean(message))
+        elif isinstance(event, KnownRed):
+            element = case(event.target, event.tokenizer, f"known {_clean(event.what)}")
+            failure = ElementTree.SubElement(element, "failure", message=event.problem.value)
+            failure.text = _clean("\n".join(describe_entry(event)))
         elif isinstance(event, NotRun):
             element = case(event.target, event.tokenizer, event.what)
             tag = "error" if event.red else "skipped"

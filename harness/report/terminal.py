@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from harness.events import CaseRed, CorpusDone, Event, NotRun, RunFinished, RunStarted
+from harness.events import CaseKnown, CaseRed, CorpusDone, Event, KnownRed, NotRun, RunFinished, RunStarted
 from harness.events import Progress as Judged
 from harness.model import TokenView
 from harness.visible import escaped
@@ -36,6 +36,8 @@ class Summary:
         self.not_run: list[NotRun] = []
         self.cases: Counter[tuple[str, str]] = Counter()
         self.red: Counter[tuple[str, str]] = Counter()
+        self.known: dict[tuple[str, str], list[CaseKnown]] = defaultdict(list)
+        self.known_red: list[KnownRed] = []
 
     def add(self, event: Event) -> None:
         """Take an event in."""
@@ -45,6 +47,10 @@ class Summary:
             self.finished = event
         elif isinstance(event, CaseRed):
             self.reds[event.target].append(event)
+        elif isinstance(event, CaseKnown):
+            self.known[event.target, event.tokenizer].append(event)
+        elif isinstance(event, KnownRed):
+            self.known_red.append(event)
         elif isinstance(event, NotRun):
             self.not_run.append(event)
         elif isinstance(event, CorpusDone):
@@ -65,6 +71,7 @@ def watch(events: Iterable[Event], console: Console) -> Iterator[Event]:
                 bar.update(task, advance=event.messages, description=f"{event.target} on {event.tokenizer}")
             elif isinstance(event, CorpusDone) and not console.is_terminal:
                 verdict = f"{event.red} red" if event.red else "green"
+                verdict += f", {event.known} known" if event.known else ""
                 console.print(
                     f"{event.target} {event.tokenizer} {event.corpus} {event.operation}: "
                     f"{event.cases} cases, {event.messages} messages, {verdict}",
@@ -88,6 +95,13 @@ def show(summary: Summary, console: Console) -> None:
     console.print(table)
     for entry in _grouped(summary.not_run):
         console.print(Text(entry), soft_wrap=True)
+    for (target, tokenizer), known in summary.known.items():
+        issues = ", ".join(dict.fromkeys(event.issue for event in known))
+        console.print(
+            Text(escaped(f"known: {target} on {tokenizer}, {len(known)} cases, see {issues}")), soft_wrap=True
+        )
+    for finding in summary.known_red:
+        console.print(Text("\n".join(describe_entry(finding))), soft_wrap=True)
     for target in started.targets:
         reds = sorted(summary.reds[target], key=lambda red: started.tokenizers.index(red.tokenizer))
         for red in reds[:_MOST_SHOWN]:
@@ -96,7 +110,9 @@ def show(summary: Summary, console: Console) -> None:
             console.print(f"… and {len(reds) - _MOST_SHOWN} more red cases of {target}", markup=False)
     word = "green" if finished.exit_code == 0 else "red"
     console.print(
-        f"{word}: {finished.cases} cases, {finished.red} red, {finished.messages} messages, {finished.not_run} not run",
+        f"{word}: {finished.cases} cases, {finished.red} red, {finished.messages} messages, {finished.not_run} not run"
+        + (f", {finished.known} known" if finished.known else "")
+        + (f", {finished.known_red} entries of known failures red" if finished.known_red else ""),
         style="green" if finished.exit_code == 0 else "red",
         highlight=False,
     )
@@ -117,6 +133,15 @@ def describe(red: CaseRed) -> list[str]:
     return lines
 
 
+def describe_entry(finding: KnownRed) -> list[str]:
+    """An entry of known failures that doesn't hold, in lines."""
+    return [
+        f"{finding.problem.value.upper()}  {finding.target} on {finding.tokenizer}: {escaped(finding.what)}",
+        f"  {escaped(finding.cause)}",
+        f"  issue {escaped(finding.issue)}, owner {escaped(finding.owner)}",
+    ]
+
+
 def _token(token: TokenView) -> str:
     return f"{token.id} {token.piece!a} <{token.bytes}>" if token.piece else f"{token.id} (not in the vocabulary)"
 
@@ -126,9 +151,13 @@ def _cell(summary: Summary, target: str, tokenizer: str) -> Text:
     missing = any(entry.red and (entry.target, entry.tokenizer) == (target, tokenizer) for entry in summary.not_run)
     if missing and not cases:
         return Text("not run", style="red")
+    known = len(summary.known.get((target, tokenizer), ()))
+    excused = f", {known} known" if known else ""
     if red or missing:
-        return Text(f"{red} of {cases} red" + (", some not run" if missing else ""), style="red")
-    return Text(f"{cases} green", style="green") if cases else Text("nothing to judge")
+        return Text(f"{red} of {cases} red{excused}" + (", some not run" if missing else ""), style="red")
+    if any((entry.target, entry.tokenizer) == (target, tokenizer) for entry in summary.known_red):
+        return Text(f"{cases - known} green{excused}, not as listed", style="red")
+    return Text(f"{cases - known} green{excused}", style="green") if cases else Text("nothing to judge")
 
 
 def _grouped(entries: Iterable[NotRun]) -> list[str]:

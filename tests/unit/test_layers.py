@@ -21,6 +21,7 @@ ROWS = (
         "wire",
         "targets",
         "events",
+        "known",
     },
     {"oracle", "golden", "generate", "adapters", "compare"},
     {"regen", "run"},

@@ -6,7 +6,8 @@ import pathlib
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from harness.events import CaseRed, CorpusDone, Event, NotRun, Progress, RunFinished, RunStarted
+from harness.events import CaseKnown, CaseRed, CorpusDone, Event, KnownRed, NotRun, Progress, RunFinished, RunStarted
+from harness.known import Problem
 from harness.model import Divergence, Kind, TokenView
 from harness.report import jsonlines, junit, terminal
 from harness.visible import visible
@@ -37,6 +38,14 @@ RED: list[Event] = [
     NotRun("mine", "llama2", "eos detokenize", "4 of 4 cases: given up after 1 faults", True),
     NotRun("other", "llama2", "start", "target: the factory raised\n  what to do: \x1b fix it", True),
     RunFinished(2, 3, 3, 20, 2),
+]
+KNOWN: list[Event] = [
+    RunStarted(("mine",), ("llama2", "t5"), ("bidi",), 30),
+    CaseKnown("mine", "llama2", "bidi", "detokenize", _red(Kind.LOST, "a", "", None).divergence, "12\x1b"),
+    CorpusDone("mine", "llama2", "bidi", "detokenize", 2, 0, 20, known=1),
+    CorpusDone("mine", "t5", "bidi", "detokenize", 3, 0, 10),
+    KnownRed("mine", "t5", Problem.UNEXPECTED_PASS, "bidi/*", "3 of 3 cases are green", "13", "some\x00one"),
+    RunFinished(1, 5, 0, 30, 0, known=1, known_red=1),
 ]
 
 
@@ -70,6 +79,11 @@ def test_shown_green(snapshot: SnapshotAssertion) -> None:
 
 def test_shown_red(snapshot: SnapshotAssertion) -> None:
     assert _shown(RED) == snapshot
+
+
+def test_known_failures(snapshot: SnapshotAssertion) -> None:
+    assert _plain(KNOWN) == snapshot(name="terminal")
+    assert junit.render(KNOWN).decode() == snapshot(name="junit")
 
 
 def test_a_run_without_an_end_is_said_to_be_cut_off() -> None:
