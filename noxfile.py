@@ -88,6 +88,14 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@session(default=False)
+def hostile(session: nox.Session) -> None:
+    """A hundred thousand hostile frames, mixed with good ones, to every worker and the service."""
+    install(session, "test")
+    build_rust(session)
+    session.run("pytest", "tests/integration/test_hostile.py", "--hostile-frames", "100000", *session.posargs)
+
+
 @session()
 def rust(session: nox.Session) -> None:
     """The Rust workspace: formatting, clippy, and tests against the goldens."""

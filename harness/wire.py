@@ -24,9 +24,13 @@ MAX_MESSAGES = 65_536
 Checked against the length that a frame claims, before anything of that length is made.
 """
 
+MAX_FIELDS = 64
+"""The most fields of a message in a conversation."""
+
 Uid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_UID)]
 Token: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKEN)]
-Text: TypeAlias = str | Annotated[list[dict[str, str]], msgspec.Meta(max_length=MAX_MESSAGES)]
+Turn: TypeAlias = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_FIELDS)]
+Text: TypeAlias = str | Annotated[list[Turn], msgspec.Meta(max_length=MAX_MESSAGES)]
 
 
 class Tensor(msgspec.Struct, frozen=True, tag_field="__type__", tag="Tensor"):
@@ -194,6 +198,7 @@ _strict: msgspec.msgpack.Decoder[BatchTokenizerMsg | Request] = msgspec.msgpack.
 _loose = msgspec.msgpack.Decoder(_LooseBatch)
 _single: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _named = msgspec.msgpack.Decoder(_Named)
+_anything = msgspec.msgpack.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +254,13 @@ class RequestReader:
         first = memoryview(request.sampling_params)[0]
         if not (0x80 <= first <= 0x8F or first in (0xDE, 0xDF)):
             return Problem("bad-message", "Expected a map - at `$.sampling_params`", request.uid)
+        # They are passed on as they came, so a string that isn't one would be the back end's to trip over.
+        try:
+            _anything.decode(request.sampling_params)
+        except UnicodeDecodeError as error:
+            return Problem("bad-message", f"{_one_line(error)} - in `$.sampling_params`", request.uid)
+        except _MALFORMED:
+            pass
         text = request.text
         parts = [text] if isinstance(text, str) else [part for turn in text for pair in turn.items() for part in pair]
         size = sum(map(len, parts))
@@ -267,4 +279,4 @@ def _find_uid(encoded: bytes | msgspec.Raw) -> int | None:
 
 def _one_line(error: Exception) -> str:
     # The text of the error can quote the frame, and a log line must stay one line.
-    return str(error).encode("unicode_escape").decode("ascii")[:200]
+    return str(error)[:200].encode("unicode_escape").decode("ascii")[:200]

@@ -16,6 +16,17 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--hostile-frames", type=int, default=3000, help="how many hostile frames each worker is sent")
+
+
+@pytest.fixture(scope="session")
+def hostile_frames(request: pytest.FixtureRequest) -> int:
+    """How many hostile frames each worker is sent."""
+    frames: int = request.config.getoption("--hostile-frames")
+    return frames
+
+
 @pytest.fixture(scope="session")
 def project_root() -> pathlib.Path:
     """The checkout."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from harness.wire import RequestReader
 from impls.worker.answer import Answerer, describe
+from impls.worker.log import LimitedLog, to_stderr
 from impls.worker.loop import Stop, Worker, open_sockets
 from impls.worker.settings import SettingsError, load_factory, parse
 
@@ -25,19 +26,16 @@ def main(argv: Sequence[str]) -> int:
             cause = describe(error)
             raise SettingsError(f"the {settings.backend_name} back end doesn't start: {cause}") from error
         try:
-            with open_sockets(settings, reader) as sockets:
+            with open_sockets(settings, reader, stop) as sockets:
                 print("ready", flush=True)
-                Worker(sockets, Answerer(backend, _log), reader, _log, settings.local_bs, stop).run()
+                log = LimitedLog()
+                Worker(sockets, Answerer(backend, log), reader, log, settings.local_bs, stop).run()
         finally:
             backend.close()
     except SettingsError as error:
-        _log(f"worker: error: {error}")
+        to_stderr(f"worker: error: {error}")
         return 2
     return 0
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

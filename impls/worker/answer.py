@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from harness.model import DetokenizeRequest, TokenizeRequest
 from harness.protocol import Backend
@@ -20,8 +20,10 @@ from harness.wire import (
     encode_backend,
     encode_replies,
 )
+from impls.worker.log import Log
 
-Log: TypeAlias = Callable[[str], None]
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a worker. Whatever else a back end raises costs a request: a panic of one in Rust is no `Exception`."""
 
 _Message = TypeVar("_Message", bound=UserReply | UserMsg)
 
@@ -36,7 +38,7 @@ class Answers:
 
 def describe(error: BaseException) -> str:
     """An exception as one printable line."""
-    return f"{type(error).__name__}: {error}".encode("unicode_escape").decode("ascii")[:300]
+    return f"{type(error).__name__}: {error}"[:300].encode("unicode_escape").decode("ascii")[:300]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,11 @@ class Answerer:
     def _detokenize(self, messages: Sequence[DetokenizeMsg]) -> list[UserReply]:
         try:
             chunks = self.backend.detokenize([DetokenizeRequest(m.uid, m.next_token, m.finished) for m in messages])
-        except Exception as error:
-            if len(messages) == 1:
-                self._lose(messages[0], describe(error))
+        except STOPS:
+            raise
+        except BaseException as error:
+            if len(messages) == 1 or not isinstance(error, Exception):
+                self._give_up(messages, error)
                 return []
             # A back end looks at a whole batch before it changes any state, so nothing is fed twice.
             return [reply for message in messages for reply in self._detokenize([message])]
@@ -119,7 +123,9 @@ class Answerer:
         try:
             ids = self.backend.tokenize([TokenizeRequest(m.uid, m.text) for m in messages])
             return [UserMsg(m.uid, Tensor.of(own), m.sampling_params) for m, own in zip(messages, ids, strict=True)]
-        except Exception as error:
+        except STOPS:
+            raise
+        except BaseException as error:
             if len(messages) == 1:
                 self._lose(messages[0], describe(error))
                 return []
@@ -128,7 +134,9 @@ class Answerer:
     def _abort(self, uid: int) -> None:
         try:
             self.backend.abort(uid)
-        except Exception as error:
+        except STOPS:
+            raise
+        except BaseException as error:
             self.log(f"abort of uid {uid}: {describe(error)}")
 
     def _encode(self, encode: Callable[[Sequence[_Message]], bytes], messages: list[_Message]) -> list[bytes]:
@@ -144,6 +152,13 @@ class Answerer:
                 else:
                     good.append(message)
             return [encode(good)] if good else []
+
+    def _give_up(self, messages: Sequence[DetokenizeMsg], error: BaseException) -> None:
+        for message in messages:
+            self._lose(message, describe(error))
+            # A panic comes in the middle of the work, and what it leaves behind is no stream to go on with.
+            if not isinstance(error, Exception):
+                self._abort(message.uid)
 
     def _lose(self, message: Request, why: str) -> None:
         self.log(f"{type(message).__name__} of uid {message.uid} not answered: {why}")

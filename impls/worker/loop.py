@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 import zmq
 
 from harness.wire import Problem, Request, RequestReader
-from impls.worker.answer import Answerer, Log
+from impls.worker.answer import Answerer
+from impls.worker.log import LimitedLog
 from impls.worker.settings import Settings, SettingsError
 
 QUIET = 0.1
 """Seconds without a frame after which a worker that was told to stop has drained its requests."""
 DRAIN_LIMIT = 5.0
 """Seconds after which a worker that was told to stop does, even if requests keep coming or nobody reads."""
+
+IDLE = 1000
+"""Milliseconds without a frame after which lines that were not shown are spoken of."""
 
 _LOGGED_A_FRAME = 10
 
@@ -56,9 +60,14 @@ class Stop:
         self._write.close()
 
     @property
+    def left(self) -> float:
+        """Seconds left to drain in."""
+        return DRAIN_LIMIT if self.since is None else max(0.0, DRAIN_LIMIT - (time.monotonic() - self.since))
+
+    @property
     def overdue(self) -> bool:
         """Whether the time to drain is over."""
-        return self.since is not None and time.monotonic() - self.since > DRAIN_LIMIT
+        return self.left == 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +80,17 @@ class Sockets:
 
 
 @contextlib.contextmanager
-def open_sockets(settings: Settings, reader: RequestReader) -> Iterator[Sockets]:
-    """Bind and connect as told; what was sent has seconds to leave at the end. Raises `SettingsError`."""
+def open_sockets(settings: Settings, reader: RequestReader, stop: Stop) -> Iterator[Sockets]:
+    """Bind and connect as told; at the end, what was sent has the time that is left to leave.
+
+    Raises `SettingsError`.
+    """
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     kinds = {"pull": zmq.PULL, "backend": zmq.PUSH, "frontend": zmq.PUSH}
     opened: dict[str, zmq.Socket[bytes]] = {}
     try:
         for end, kind in kinds.items():
             opened[end] = context.socket(kind)
-            opened[end].linger = int(DRAIN_LIMIT * 1000)
             opened[end].ipv6 = True
             # The reader refuses what is too long by name; far beyond that the sender is cut off instead,
             # before the frame is in memory.
@@ -88,7 +99,7 @@ def open_sockets(settings: Settings, reader: RequestReader) -> Iterator[Sockets]
         yield Sockets(**opened)
     finally:
         for opened_end in opened.values():
-            opened_end.close()
+            opened_end.close(linger=int(stop.left * 1000))
         context.term()
 
 
@@ -115,7 +126,7 @@ class Worker:
     sockets: Sockets
     answerer: Answerer
     reader: RequestReader
-    log: Log
+    log: LimitedLog
     local_bs: int
     stop: Stop = field(default_factory=Stop)
 
@@ -125,23 +136,25 @@ class Worker:
         poller.register(self.sockets.pull, zmq.POLLIN)
         poller.register(self.stop.fileno(), zmq.POLLIN)
         while self.stop.since is None:
-            if not self.step():
-                poller.poll()
+            if not self.step() and not poller.poll(IDLE if self.log.held else None):
+                self.log.settle()
         # A frame may be on its way from the other end's memory to this one's.
         while not self.stop.overdue and (self.step() or self.sockets.pull.poll(int(QUIET * 1000))):
             pass
+        self.log.settle()
 
     def step(self) -> bool:
         """Take what is there, up to `local_bs` messages, and answer it. False if there was nothing."""
         held: list[Request] = []
-        frames = 0
-        # Frames are counted too: a flood of bad ones must not keep what is held from being answered.
-        while len(held) < self.local_bs and frames < self.local_bs:
+        frames = size = 0
+        # Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
+        while len(held) < self.local_bs and frames < self.local_bs and size <= self.reader.max_frame_bytes:
             try:
                 frame = self.sockets.pull.recv(zmq.NOBLOCK)
             except zmq.Again:
                 break
             frames += 1
+            size += len(frame)
             requests, problems = self.reader.read(frame)
             held = held + requests if held else requests
             if problems:
@@ -171,4 +184,4 @@ class Worker:
             who = "" if problem.uid is None else f" of uid {problem.uid}"
             self.log(f"{problem.code}{who}: {problem.message}")
         if len(problems) > _LOGGED_A_FRAME:
-            self.log(f"and {len(problems) - _LOGGED_A_FRAME} more bad messages in that frame")
+            self.log(f"and {len(problems) - _LOGGED_A_FRAME} more bad messages with it")

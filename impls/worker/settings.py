@@ -81,7 +81,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
 
 def backend_name(environ: Mapping[str, str]) -> str:
     """The back end that the environment asks for. Raises `SettingsError` if there is no such."""
-    name = environ.get(BACKEND_VARIABLE) or "python"
+    name = environ.get(BACKEND_VARIABLE, "python")
     if name not in BACKENDS:
         raise SettingsError(f"{BACKEND_VARIABLE} is {name!r}; the valid values are: {', '.join(sorted(BACKENDS))}")
     return name
@@ -98,10 +98,14 @@ def check_address(end: str, address: str, *, bind: bool) -> None:
     transport, separator, place = address.partition("://")
     if not separator or not place or transport not in ("ipc", "tcp"):
         raise SettingsError(f"--{end} must be an ipc:// or tcp:// address, not {address!r}")
-    # There is no authentication on the wire: whoever reaches a bound end may write to it or read from it.
-    if transport == "tcp" and bind and place.rpartition(":")[0] not in _LOOPBACK:
-        allowed = ", ".join(_LOOPBACK)
-        raise SettingsError(f"--{end} won't be bound to {address}: tcp is bound on loopback only ({allowed})")
+    if transport == "ipc" and bind and place.startswith("@"):
+        raise SettingsError(
+            f"--{end} won't be bound to {address}: an abstract socket has no owner, anyone could connect"
+        )
+    # Nobody is asked who they are, and nothing is encrypted: whoever is at the other end may write or read.
+    if transport == "tcp" and place.rpartition(":")[0] not in _LOOPBACK:
+        verb, allowed = "bound" if bind else "connected", ", ".join(_LOOPBACK)
+        raise SettingsError(f"--{end} won't be {verb} to {address}: tcp is used on loopback only ({allowed})")
 
 
 def _ends(lists: Sequence[str]) -> list[str]:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 import pytest
 import zmq
 
-from tests.integration.serving import PROGRAMS, Running, free_port, program, prompt, reply, token
+from tests.integration.serving import PROGRAMS, Running, abort, free_ports, program, prompt, reply, token
 
 BYTE_E4 = 0xE4
 Started = Callable[..., Running]
@@ -20,8 +23,8 @@ Started = Callable[..., Running]
 def start(request: pytest.FixtureRequest, small_tokenizer: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[Started]:
     running: list[Running] = []
 
-    def begin(*options: str) -> Running:
-        running.append(Running(program(request.param), small_tokenizer, tmp_path, *options))
+    def begin(*options: str, **more: Any) -> Running:
+        running.append(Running(program(request.param), small_tokenizer, tmp_path, *options, **more))
         return running[-1]
 
     yield begin
@@ -54,7 +57,7 @@ def test_an_abort_is_passed_on_and_forgets(start: Started) -> None:
     worker = start()
     worker.send(token(3, BYTE_E4))
     assert worker.receive("frontend") == reply(3, "")
-    worker.send({"__type__": "AbortMsg", "uid": 3})
+    worker.send(abort(3))
     assert worker.receive("backend") == {"__type__": "AbortBackendMsg", "uid": 3}
     worker.send(token(3, ord("a")))
     assert worker.receive("frontend") == reply(3, "a")
@@ -122,18 +125,104 @@ def test_a_request_to_end_finishes_what_came_before(start: Started) -> None:
     assert answered == 200
 
 
+def test_all_ends_may_be_connected(start: Started) -> None:
+    worker = start(bound=())
+    worker.send(token(1, ord("a")))
+    assert worker.receive("frontend") == reply(1, "a")
+    worker.send(abort(1))
+    assert worker.receive("backend") == {"__type__": "AbortBackendMsg", "uid": 1}
+    assert worker.stop()[0] == 0
+
+
+def test_its_sockets_are_for_its_own_user_only(start: Started, tmp_path: pathlib.Path) -> None:
+    start(bound=("pull", "backend", "frontend"))
+    for end in ("pull", "backend", "frontend"):
+        assert (tmp_path / end).stat().st_mode & 0o077 == 0
+
+
+def test_a_request_to_end_is_heard_while_requests_keep_coming(start: Started) -> None:
+    worker = start("--local-bs", "1")
+    worker.ends["frontend"].rcvhwm = 0
+    frame = msgspec.msgpack.encode(token(1, ord("a")))
+    worker.process.send_signal(signal.SIGTERM)
+    over = time.monotonic() + 20
+    while worker.process.poll() is None:
+        assert time.monotonic() < over
+        with contextlib.suppress(zmq.Again):
+            worker.ends["pull"].send(frame, zmq.NOBLOCK)
+        while worker.ends["frontend"].poll(0):
+            worker.ends["frontend"].recv()
+    assert worker.process.returncode == 0
+
+
+def test_a_request_to_end_is_heard_while_nobody_reads(start: Started) -> None:
+    worker = start("--local-bs", "1", bound=("pull", "frontend"))
+    worker.send(token(0, ord("a")))
+    assert worker.receive("frontend") == reply(0, "a")
+    worker.ends["frontend"].close()
+    # Until the worker has noticed that, what it sends is on its way for ZeroMQ.
+    time.sleep(0.5)
+    for uid in range(3):
+        worker.send(token(uid, ord("a")))
+    started = time.monotonic()
+    code, log = worker.stop()
+    assert code == 0
+    # What was not sent is not waited for a second time.
+    assert time.monotonic() - started < 8
+    assert "is lost: the front end doesn't read" in log
+
+
+def test_a_second_request_to_end_changes_nothing(start: Started) -> None:
+    worker = start()
+    worker.send(token(1, ord("a")))
+    worker.process.send_signal(signal.SIGTERM)
+    worker.process.send_signal(signal.SIGINT)
+    assert worker.stop()[0] == 0
+    assert worker.receive("frontend") == reply(1, "a")
+
+
+def test_lines_of_the_log_are_short_and_few(start: Started) -> None:
+    worker = start("--local-bs", "1")
+    worker.send({"__type__": "\u202e\n\x1b[2J" * 100_000, "uid": 5})
+    for _ in range(5000):
+        worker.send({"__type__": "\u202e\n\x1b[2J", "uid": 5})
+    worker.send(token(1, ord("a")))
+    assert worker.receive("frontend") == reply(1, "a")
+    code, log = worker.stop()
+    assert code == 0
+    lines = log.splitlines()
+    assert all((line.isascii() and line.isprintable()) or "…" in line for line in lines)
+    assert max(map(len, lines)) < 400
+    # As many a second as there may be, and those that were counted.
+    assert 2 <= len(lines) < 5000
+    assert any("more lines, not shown" in line for line in lines)
+
+
+def test_a_log_that_cannot_be_written_to_is_no_reason_to_stop(start: Started) -> None:
+    with pathlib.Path("/dev/full").open("w") as full:
+        worker = start(stderr=full)
+        worker.send(7)
+        worker.send(token(1, ord("a")))
+        assert worker.receive("frontend") == reply(1, "a")
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.process.wait(30) == 0
+
+
 @pytest.mark.parametrize(
     ("name", "environment", "options", "says"),
     [
         (
-            "worker",
+            "python",
             {"MINISGL_TOKENIZER_BACKEND": "fast"},
             ["--pull", "ipc:///tmp/none"],
             "the valid values are: python, rust_inprocess, rust_tokenize_only",
         ),
-        ("worker", {}, ["--pull", "tcp://0.0.0.0:5555"], "loopback only"),
-        ("worker", {}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
+        ("python", {}, ["--pull", "tcp://0.0.0.0:5555"], "loopback only"),
+        ("python", {}, ["--pull", "tcp://10.0.0.1:5555", "--bind", "none"], "loopback only"),
+        ("python", {}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
         ("service", {}, ["--pull", "tcp://0.0.0.0:5555"], "needs --curve-certificate"),
+        ("service", {}, ["--pull", "tcp://10.0.0.1:5555", "--bind", "none"], "and --curve-server"),
+        ("service", {}, ["--pull", "ipc://@anyone"], "abstract socket"),
         ("service", {}, ["--pull", "udp://127.0.0.1:1"], "ipc:// or tcp://"),
         ("service", {}, ["--pull", "ipc:///no/such/folder/pull"], "can't bind --pull"),
         ("service", {}, ["--pull", "ipc:///tmp/none", "--local-bs", "0"], "--local-bs"),
@@ -143,9 +232,10 @@ def test_what_cannot_be_started_is_said(
     small_tokenizer: pathlib.Path, name: str, environment: dict[str, str], options: list[str], says: str
 ) -> None:
     others = ["--backend", "ipc:///tmp/none", "--frontend", "ipc:///tmp/none"]
+    command = program(name)
     run = subprocess.run(
-        [*program(name), "--tokenizer", str(small_tokenizer), *options, *others],
-        env={**os.environ, **environment},
+        [*command.argv, "--tokenizer", str(small_tokenizer), *options, *others],
+        env={**os.environ, **command.env, **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -162,15 +252,11 @@ def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, hos
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     process = None
     try:
-        ports = [free_port(context, host) for _ in range(3)]
+        ports = free_ports(context, host, 3)
         pull, backend, frontend = (f"tcp://{host}:{port}" for port in ports)
         options = ["--bind", "pull,backend", "--bind", "frontend"]
         addresses = ["--pull", pull, "--backend", backend, "--frontend", frontend]
-        process = subprocess.Popen(
-            [*program(name), "--tokenizer", str(small_tokenizer), *options, *addresses],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = program(name).start("--tokenizer", str(small_tokenizer), *options, *addresses)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         ends = [context.socket(kind) for kind in (zmq.PUSH, zmq.PULL, zmq.PULL)]
@@ -180,7 +266,7 @@ def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, hos
             end.connect(f"tcp://{host.replace('localhost', '127.0.0.1')}:{port}")
         ends[0].send(msgspec.msgpack.encode(token(1, 97)))
         assert msgspec.msgpack.decode(ends[2].recv()) == reply(1, "a")
-        ends[0].send(msgspec.msgpack.encode({"__type__": "AbortMsg", "uid": 1}))
+        ends[0].send(msgspec.msgpack.encode(abort(1)))
         assert msgspec.msgpack.decode(ends[1].recv()) == {"__type__": "AbortBackendMsg", "uid": 1}
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0

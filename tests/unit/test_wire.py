@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from harness.wire import (
+    MAX_FIELDS,
     MAX_MESSAGES,
     AbortBackendMsg,
     AbortMsg,
@@ -134,7 +135,7 @@ def test_a_tensor_is_little_endian_int32() -> None:
         b"\xde\x00\x01\xa1a\xca\x3f\x80\0\0",  # a long map, a single-precision number
         b"\x82\xa1a\x01\xa1a\x02",  # a key twice
         b"\x81\x01\xc7\x01\x05\x00",  # no string for a key, an extension type
-        b"\x81\xc4\x01a\xa1\xff",  # bytes for a key, a string that isn't UTF-8
+        b"\x81\xc4\x01a\xa1\x00",  # bytes for a key
         b"\xdf\0\0\0\x00",
     ],
 )
@@ -223,6 +224,25 @@ def test_a_string_that_is_not_utf8_costs_only_its_message() -> None:
     requests, [problem] = read(BATCH + b"\x92" + bad + ABORT)
     assert requests == [AbortMsg(0)]
     assert (problem.code, problem.uid) == ("bad-message", 7)
+
+
+@pytest.mark.parametrize(
+    "params", [b"\x81\xa1a\xa1\xff", b"\x81\xa1\xff\x00", b"\x81\xa1a\x91\x81\x01\xd9\x02\xc3\x28"]
+)
+def test_parameters_with_a_string_that_is_none_cost_only_their_message(params: bytes) -> None:
+    bad = b"\x84" + TYPE + b"\xabTokenizeMsg\xa3uid\x07\xa4text\xa1a\xafsampling_params" + params
+    requests, [problem] = read(BATCH + b"\x92" + bad + ABORT)
+    assert requests == [AbortMsg(0)]
+    assert (problem.code, problem.uid) == ("bad-message", 7)
+    assert "sampling_params" in problem.message
+
+
+def test_a_turn_of_too_many_fields_costs_only_its_message() -> None:
+    turn = {str(field): "" for field in range(MAX_FIELDS)}
+    frame = packed({"__type__": "BatchTokenizerMsg", "data": [prompt(text=[turn]), prompt(text=[{**turn, "a": ""}])]})
+    requests, [problem] = read(frame)
+    assert len(requests) == 1
+    assert (problem.code, problem.uid) == ("bad-message", 5)
 
 
 def test_problems_come_in_the_order_of_the_frame() -> None:

@@ -9,6 +9,12 @@ import msgspec
 
 from harness.model import DetokenizeRequest, TokenizeRequest
 
+PANICS = 36
+
+
+class Panic(BaseException):
+    """What a panic in Rust is in Python: no `Exception`."""
+
 
 class Recorder:
     """A back end that notes its calls; a token's chunk tells how far its stream is, and 33 is refused."""
@@ -21,6 +27,8 @@ class Recorder:
         self.calls.append([request.prompt for request in requests])
         if any(request.prompt == "!" for request in requests):
             raise ValueError("no such\nprompt")
+        if any(request.prompt == "panic" for request in requests):
+            raise Panic("in Rust")
         # Two of these aren't what a tensor can hold.
         odd = {"large": [2**31], "none": [None]}
         return [odd.get(str(request.prompt), [len(request.prompt)]) for request in requests]  # type: ignore[misc]
@@ -32,6 +40,8 @@ class Recorder:
         chunks = []
         for request in requests:
             self.lengths[request.uid] = self.lengths.get(request.uid, 0) + 1
+            if request.next_token == PANICS:
+                raise Panic("in Rust")
             chunks.append("\ud800" if request.next_token == 34 else str(self.lengths[request.uid]))
             if request.finished:
                 del self.lengths[request.uid]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from harness.wire import AbortMsg, DetokenizeMsg, Request, TokenizeMsg
 from impls.worker.answer import Answerer
-from tests.unit.impls_worker.recorder import Recorder, short
+from tests.unit.impls_worker.recorder import PANICS, Recorder, short
 
 
 class Answered:
@@ -98,3 +99,28 @@ def test_an_abort_that_fails_is_still_passed_on() -> None:
     answered = Answered(AbortMsg(33))
     assert answered.backend == [33]
     assert answered.log
+
+
+def test_a_panic_costs_its_call_and_not_the_worker() -> None:
+    answered = Answered(*detokenize((1, 97), (2, PANICS)), *detokenize((1, 98)))
+    # Both streams may be half-fed: they are given up, and nothing is fed a second time.
+    assert answered.calls == [[(1, 97), (2, PANICS)], 1, 2, [(1, 98)]]
+    assert answered.frontend == [(1, "1")]
+    assert answered.log == [f"DetokenizeMsg of uid {uid} not answered: Panic: in Rust" for uid in (1, 2)]
+
+
+def test_a_panic_over_a_prompt_costs_that_prompt() -> None:
+    answered = Answered(tokenize(1, "a"), tokenize(2, "panic"), tokenize(3, "b"))
+    assert answered.backend == [[(1, [1]), (3, [1])]]
+    assert answered.log == ["TokenizeMsg of uid 2 not answered: Panic: in Rust"]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_what_is_to_end_the_worker_ends_it(stop: type[BaseException]) -> None:
+    class Stopping(Recorder):
+        def tokenize(self, requests: object) -> list[list[int]]:
+            raise stop
+
+    log: list[str] = []
+    with pytest.raises(stop):
+        Answerer(Stopping(), log.append).answer([tokenize(1, "a")])

@@ -11,6 +11,7 @@ import zmq
 
 from harness.wire import RequestReader
 from impls.worker.answer import Answerer
+from impls.worker.log import LimitedLog
 from impls.worker.loop import Sockets, Stop, Worker
 from tests.unit.impls_worker.recorder import Recorder, short
 
@@ -34,9 +35,9 @@ class Inside:
         self.backend, backend = pair("backend", zmq.PULL, zmq.PUSH)
         self.log: list[str] = []
         self.recorder = Recorder()
-        answerer = Answerer(self.recorder, self.log.append)
+        log = LimitedLog(self.log.append)
         sockets = Sockets(pull, backend, frontend)
-        self.worker = Worker(sockets, answerer, RequestReader(), self.log.append, local_bs, Stop())
+        self.worker = Worker(sockets, Answerer(self.recorder, log), RequestReader(), log, local_bs, Stop())
 
     def send(self, *messages: object) -> None:
         for message in messages:
@@ -98,7 +99,16 @@ def test_a_frame_full_of_bad_messages_is_a_few_lines(inside: Callable[[int], Ins
     worker.worker.step()
     assert worker.answers(worker.frontend) == [(1, "1")]
     assert len(worker.log) == 11
-    assert worker.log[-1] == "and 990 more bad messages in that frame"
+    assert worker.log[-1] == "and 990 more bad messages with it"
+
+
+def test_lines_that_were_not_shown_are_spoken_of(inside: Callable[[int], Inside]) -> None:
+    worker = inside(1)
+    worker.send(*[7] * 150)
+    worker.worker.stop.set()
+    worker.worker.run()
+    assert len(worker.log) == 101
+    assert worker.log[-1] == "and 50 more lines, not shown"
 
 
 def test_told_to_stop_it_answers_what_is_there(inside: Callable[[int], Inside]) -> None:

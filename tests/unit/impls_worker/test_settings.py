@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from impls.worker.settings import SettingsError, parse
+from impls.worker.settings import SettingsError, backend_name, parse
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,25 @@ def test_the_ends_to_bind(tmp_path: pathlib.Path, bind: list[str], bound: set[st
     "address",
     ["tcp://0.0.0.0:1", "tcp://*:1", "tcp://[::]:1", "tcp://eth0:1", "tcp://192.168.0.1:1", "tcp://127.0.0.1"],
 )
-def test_only_loopback_is_bound(tmp_path: pathlib.Path, end: str, address: str) -> None:
+def test_only_loopback_is_used(tmp_path: pathlib.Path, end: str, address: str) -> None:
     ends = {"pull": "ipc:///tmp/none", "backend": "ipc:///tmp/none", "frontend": "ipc:///tmp/none", end: address}
     told = ["--tokenizer", str(tmp_path), *[part for name in ends for part in (f"--{name}", ends[name])]]
     with pytest.raises(SettingsError, match=f"--{end} won't be bound"):
         parse([*told, "--bind", "pull,backend,frontend"], {})
-    # To connect is another matter: the other side decides who may.
-    assert parse([*told, "--bind", "none"], {}).bound == frozenset()
+    with pytest.raises(SettingsError, match=f"--{end} won't be connected"):
+        parse([*told, "--bind", "none"], {})
+
+
+@pytest.mark.parametrize("name", ["", "fast", "Python", "rust_inprocess "])
+def test_another_back_end_than_those_there_are(name: str) -> None:
+    with pytest.raises(SettingsError, match="the valid values are: python, rust_inprocess, rust_tokenize_only"):
+        backend_name({"MINISGL_TOKENIZER_BACKEND": name})
+
+
+def test_the_back_ends_there_are() -> None:
+    assert backend_name({}) == "python"
+    for name in ("python", "rust_inprocess", "rust_tokenize_only"):
+        assert backend_name({"MINISGL_TOKENIZER_BACKEND": name}) == name
 
 
 @pytest.mark.parametrize(
@@ -45,6 +57,7 @@ def test_only_loopback_is_bound(tmp_path: pathlib.Path, end: str, address: str) 
         (["--tokenizer", "/nowhere/at/all"], "must be a folder"),
         (["--pull", "inproc://a"], "ipc:// or tcp://"),
         (["--pull", "ipc://"], "ipc:// or tcp://"),
+        (["--pull", "ipc://@anyone"], "abstract socket"),
     ],
 )
 def test_settings_that_are_refused(tmp_path: pathlib.Path, told: list[str], says: str) -> None:

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub mod backend;
+mod caught;
 mod chat;
 mod detokenize;
 mod error;
@@ -16,6 +17,7 @@ mod request;
 mod tokenize;
 
 pub use backend::TokenizerBackend;
+pub use caught::caught;
 pub use chat::ChatTemplate;
 pub use detokenize::{Chunk, Chunks, DetokenizeManager};
 pub use error::{LoadError, TokenizeError};

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use minisgl_tokenizer::{Chunks, DetokenizeManager, TokenizeManager, TokenizeOutput, TokenizeRequest};
+use minisgl_tokenizer::{
+    Chunks, DetokenizeManager, TokenizeError, TokenizeManager, TokenizeOutput, TokenizeRequest, caught,
+};
 use rmp::encode::ByteBuf;
 
 use crate::wire::{Backend, Frontend, Problem, Request, encode_backend, encode_errors, encode_frontend};
@@ -56,8 +58,15 @@ impl Answerer {
             let mut group = groups.pop().unwrap_or_default();
             match request {
                 Request::Detokenize(token) => {
-                    self.streams.feed([token], &mut self.chunks);
-                    self.fed.push((token.uid, token.finished));
+                    match caught(|| self.streams.feed([token], &mut self.chunks)) {
+                        Ok(()) => self.fed.push((token.uid, token.finished)),
+                        Err(panic) => {
+                            // Half of it may have been done.
+                            self.chunks.truncate(self.fed.len());
+                            self.streams.abort(token.uid);
+                            problems.push(Problem::new("internal", panic, Some(token.uid)));
+                        }
+                    }
                 }
                 // Aborts are sent last, but change their stream now: a later token begins a new one.
                 Request::Abort { uid } => {
@@ -98,14 +107,12 @@ impl Answerer {
 
     fn answer_group(&mut self, group: &Group<'_>, problems: &mut Vec<Problem>, send: &mut impl FnMut(End, &[u8])) {
         let mut encoded: Vec<(TokenizeOutput, &[u8])> = Vec::with_capacity(group.prompts.len());
-        let answers = if group.prompts.is_empty() { Vec::new() } else { self.tokenizer.tokenize(&group.prompts) };
+        let answers = if group.prompts.is_empty() { Vec::new() } else { self.encode(&group.prompts) };
         for ((answer, request), sampling_params) in answers.into_iter().zip(&group.prompts).zip(&group.sampling_params)
         {
             match answer {
                 Ok(output) => encoded.push((output, sampling_params)),
-                Err(error) => {
-                    problems.push(Problem { code: "not-encoded", message: error.to_string(), uid: Some(request.uid) });
-                }
+                Err((code, why)) => problems.push(Problem::new(code, why, Some(request.uid))),
             }
         }
         if !encoded.is_empty() {
@@ -124,4 +131,17 @@ impl Answerer {
             send(End::Backend, self.frame.as_slice());
         }
     }
+
+    /// Encode prompts: ids, or a code and what is wrong. A panic costs the prompt that it was about.
+    fn encode(&self, prompts: &[TokenizeRequest<'_>]) -> Vec<Result<TokenizeOutput, (&'static str, String)>> {
+        let not_encoded = |error: TokenizeError| ("not-encoded", error.to_string());
+        match caught(|| self.tokenizer.tokenize(prompts)) {
+            Ok(answers) => answers.into_iter().map(|answer| answer.map_err(not_encoded)).collect(),
+            Err(panic) if prompts.len() == 1 => vec![Err(("internal", panic))],
+            Err(_) => prompts.chunks(1).flat_map(|prompt| self.encode(prompt)).collect(),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,8 @@ impl Settings {
         ]
     }
 
-    /// What can't be, and what to change. An address beyond loopback is bound with CURVE keys only: there is no other
-    /// way to know who writes to it or reads from it.
+    /// What can't be, and what to change. Beyond loopback an end is bound or connected with CURVE keys only: there is
+    /// no other way to know who writes to it or reads from it.
     pub fn check(&self) -> Result<(), String> {
         if self.bind.len() > 1 && self.bind.contains(&EndName::None) {
             return Err("--bind none stands by itself".into());
@@ -81,10 +81,20 @@ impl Settings {
             return Err(format!("--tokenizer must be a folder, and {} is none", self.tokenizer.display()));
         }
         for (name, address, bound) in self.ends() {
-            if bound && !is_local(address) && self.curve_certificate.is_none() {
+            let (verb, keys, needed) = if bound {
+                ("bound", &self.curve_certificate, "--curve-certificate and --curve-clients")
+            } else {
+                ("connected", &self.curve_server, "--curve-certificate, --curve-clients and --curve-server")
+            };
+            if bound && address.starts_with("ipc://@") {
                 return Err(format!(
-                    "--{name} won't be bound to {address}: beyond loopback (127.0.0.1, [::1], localhost) \
-                     that needs --curve-certificate and --curve-clients"
+                    "--{name} won't be bound to {address}: an abstract socket has no owner, anyone could connect"
+                ));
+            }
+            if !is_local(address) && keys.is_none() {
+                return Err(format!(
+                    "--{name} won't be {verb} to {address}: \
+                     beyond loopback (127.0.0.1, [::1], localhost) that needs {needed}"
                 ));
             }
         }
@@ -105,3 +115,6 @@ fn address(text: &str) -> Result<String, String> {
         _ => Err("it must be an ipc:// or tcp:// address".into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,13 @@
 //! The three ends of the service.
 
+use std::time::Duration;
+
 use rustix::fs::Mode;
 use rustix::process::umask;
 use zmq::{Context, Socket, SocketType};
 
 use crate::curve::{Certificate, admit, read_clients};
 use crate::settings::Settings;
-
-/// Milliseconds in which answers have to leave when the service stops.
-pub const LINGER: i32 = 5000;
 
 /// Requests in, answers to the back end and to the front end.
 pub struct Sockets {
@@ -39,6 +38,12 @@ impl Sockets {
         });
         Ok(Self { pull: pull?, backend: backend?, frontend: frontend? })
     }
+
+    /// Give what was sent so much time to leave once the sockets are closed.
+    pub fn leave_within(&self, time: Duration) -> zmq::Result<()> {
+        let linger = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+        [&self.pull, &self.backend, &self.frontend].into_iter().try_for_each(|socket| socket.set_linger(linger))
+    }
 }
 
 fn open(
@@ -51,7 +56,6 @@ fn open(
     server: Option<&[u8]>,
 ) -> zmq::Result<Socket> {
     let socket = context.socket(kind)?;
-    socket.set_linger(LINGER)?;
     socket.set_ipv6(true)?;
     // The reader refuses what is too long by name; far beyond that the sender is cut off before it is in memory.
     socket.set_maxmsgsize(i64::try_from(max_frame).unwrap_or(i64::MAX / 4).saturating_mul(4))?;

@@ -1,101 +1,103 @@
 //! The loop: take requests, answer, and drain when told to stop.
 
-use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::io::Write;
 
 use elsa::FrozenVec;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
-use zmq::{DONTWAIT, POLLIN, POLLOUT, PollItem, Socket};
+use zmq::{DONTWAIT, POLLIN, POLLOUT, Socket};
 
 use crate::answer::{Answerer, End};
-use crate::sockets::{LINGER, Sockets};
-use crate::wire::{Limits, Problem, read};
+use crate::log::Log;
+use crate::sockets::Sockets;
+use crate::stop::Stop;
+use crate::wire::{Limits, read};
 
 /// Milliseconds without a frame after which a service that was told to stop has drained its requests.
 const QUIET: i64 = 100;
-const LOGGED_AT_ONCE: usize = 10;
+/// Milliseconds without a frame after which lines that were not shown are spoken of.
+const IDLE: i64 = 1000;
 
 /// Answers what comes in on its sockets.
-pub struct Worker {
+pub struct Worker<W> {
     sockets: Sockets,
     answerer: Answerer,
     limits: Limits,
     local_bs: usize,
-    /// Becomes readable when the service is told to stop.
-    stop: UnixStream,
+    stop: Stop,
+    log: Log<W>,
 }
 
-impl Worker {
-    /// A worker that SIGTERM and SIGINT stop.
-    pub fn new(sockets: Sockets, answerer: Answerer, limits: Limits, local_bs: usize) -> io::Result<Self> {
-        let (stop, signalled) = UnixStream::pair()?;
-        for signal in [SIGTERM, SIGINT] {
-            pipe::register(signal, signalled.try_clone()?)?;
-        }
-        Ok(Self { sockets, answerer, limits, local_bs, stop })
+impl<W: Write> Worker<W> {
+    /// A worker that takes no further frame once it holds `local_bs` messages, and answers until told to `stop`.
+    pub fn new(sockets: Sockets, answerer: Answerer, limits: Limits, local_bs: usize, stop: Stop, log: Log<W>) -> Self {
+        Self { sockets, answerer, limits, local_bs, stop, log }
     }
 
     /// Answer until told to stop, then what has been received by then.
     pub fn run(&mut self) -> zmq::Result<()> {
-        loop {
-            let mut items = [self.sockets.pull.as_poll_item(POLLIN), PollItem::from_fd(self.stop.as_raw_fd(), POLLIN)];
-            match zmq::poll(&mut items, -1) {
-                Err(zmq::Error::EINTR) => continue,
-                polled => polled?,
-            };
-            if items[1].is_readable() {
-                break;
+        while !self.stop.is_set() {
+            if !self.step() {
+                self.wait()?;
             }
-            while self.step(None) {}
         }
-        let overdue = Instant::now() + Duration::from_millis(LINGER.unsigned_abs().into());
         // A frame may be on its way from the other end's memory to this one's.
-        while Instant::now() < overdue && (self.step(Some(overdue)) || self.sockets.pull.poll(POLLIN, QUIET)? > 0) {}
+        while !self.stop.is_overdue() && (self.step() || is_ready(&self.sockets.pull, QUIET)?) {}
+        self.log.settle();
+        self.sockets.leave_within(self.stop.left())
+    }
+
+    /// Wait for a request or for the wish to stop.
+    fn wait(&mut self) -> zmq::Result<()> {
+        let mut items = [self.sockets.pull.as_poll_item(POLLIN), self.stop.poll_item()];
+        let patience = if self.log.holds() { IDLE } else { -1 };
+        match zmq::poll(&mut items, patience) {
+            Ok(0) => self.log.settle(),
+            Ok(_) | Err(zmq::Error::EINTR) => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
     /// Take what is there, up to `local_bs` messages, and answer it. False if there was nothing.
-    fn step(&mut self, overdue: Option<Instant>) -> bool {
+    fn step(&mut self) -> bool {
         let frames: FrozenVec<Vec<u8>> = FrozenVec::new();
-        let (mut requests, mut problems) = (Vec::new(), Vec::new());
-        // Frames are counted too: a flood of bad ones must not keep what is held from being answered.
-        while requests.len() < self.local_bs && frames.len() < self.local_bs {
+        let (mut requests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
+        // Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
+        while requests.len() < self.local_bs && frames.len() < self.local_bs && bytes <= self.limits.frame {
             let Ok(frame) = self.sockets.pull.recv_bytes(DONTWAIT) else { break };
+            bytes += frame.len();
             read(frames.push_get(frame), self.limits, &mut requests, &mut problems);
         }
         if frames.is_empty() {
             return false;
         }
-        let Self { answerer, sockets, .. } = self;
+        let Self { answerer, sockets, stop, log, .. } = self;
         answerer.answer(requests, &mut problems, |end, frame| match end {
-            End::Frontend => send(&sockets.frontend, frame, "front end", overdue),
-            End::Backend => send(&sockets.backend, frame, "back end", overdue),
+            End::Frontend => send(&sockets.frontend, frame, "front end", stop, log),
+            End::Backend => send(&sockets.backend, frame, "back end", stop, log),
         });
-        report(&problems);
+        self.log.problems(&problems);
         true
     }
 }
 
 /// Send a frame, and wait while the other side is full or not there yet: requests wait in their socket meanwhile.
-fn send(socket: &Socket, frame: &[u8], name: &str, overdue: Option<Instant>) {
+fn send<W: Write>(socket: &Socket, frame: &[u8], name: &str, stop: &Stop, log: &mut Log<W>) {
     while let Err(error) = socket.send(frame, DONTWAIT) {
         let waits = matches!(error, zmq::Error::EAGAIN | zmq::Error::EINTR);
-        if !waits || overdue.is_some_and(|overdue| Instant::now() > overdue) {
-            return eprintln!("a frame of {} bytes is lost: the {name} doesn't read ({error})", frame.len());
+        if !waits || stop.is_overdue() {
+            return log.line(&format!("a frame of {} bytes is lost: the {name} doesn't read ({error})", frame.len()));
         }
-        let _ = socket.poll(POLLOUT, 100);
+        let _ = socket.poll(POLLOUT, QUIET);
     }
 }
 
-fn report(problems: &[Problem]) {
-    for problem in problems.iter().take(LOGGED_AT_ONCE) {
-        let who = problem.uid.map(|uid| format!(" of uid {uid}")).unwrap_or_default();
-        eprintln!("{}{who}: {}", problem.code, problem.message.escape_debug());
-    }
-    if problems.len() > LOGGED_AT_ONCE {
-        eprintln!("and {} more bad messages with it", problems.len() - LOGGED_AT_ONCE);
+/// Whether a frame is there, waiting for it up to so many milliseconds.
+fn is_ready(socket: &Socket, milliseconds: i64) -> zmq::Result<bool> {
+    match socket.poll(POLLIN, milliseconds) {
+        Err(zmq::Error::EINTR) => Ok(true),
+        polled => polled.map(|ready| ready > 0),
     }
 }
+
+#[cfg(test)]
+mod tests;

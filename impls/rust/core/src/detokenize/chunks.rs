@@ -39,6 +39,11 @@ impl Chunks {
         self.entries.clear();
     }
 
+    /// Forget all but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.entries.truncate(len);
+    }
+
     /// The chunk of a message. Panics if there is none.
     pub fn get(&self, at: usize) -> Chunk<'_> {
         match self.entries[at] {

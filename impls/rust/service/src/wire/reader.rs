@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use minisgl_tokenizer::{DetokenizeRequest, Message, PromptInput};
 
-use super::value::{Wrong, array, boolean, map, split, text, unsigned};
+use super::value::{Wrong, are_texts, array, boolean, map, split, text, unsigned};
+use crate::visible::visible;
 
 /// The most messages in a frame, and the most in a conversation. Checked before anything of that length is made.
 const MOST_MESSAGES: u32 = 65_536;
+/// The most fields of a message in a conversation, which are looked through for each other.
+const MOST_FIELDS: u32 = 64;
 const LAST_UID: u64 = i64::MAX as u64;
 
 /// A request, which borrows its texts from the frame.
@@ -34,12 +37,20 @@ pub enum Request<'a> {
 /// What is wrong with a frame, or with one message in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `long-frame` or `bad-frame` for a whole frame, `bad-message`, `long-prompt` or `not-encoded` for one message.
+    /// `long-frame` or `bad-frame` for a whole frame, `bad-message`, `long-prompt`, `not-encoded` or `internal` for
+    /// one message.
     pub code: &'static str,
-    /// What, in a line.
+    /// What, in a line that is short and shows what can't be seen.
     pub message: String,
     /// Whose message it is, if that can be told.
     pub uid: Option<u64>,
+}
+
+impl Problem {
+    /// A problem; `message` may quote what came from outside.
+    pub fn new(code: &'static str, message: impl AsRef<str>, uid: Option<u64>) -> Self {
+        Self { code, message: visible(message.as_ref()), uid }
+    }
 }
 
 /// The most that is taken.
@@ -59,18 +70,17 @@ impl Default for Limits {
 
 /// Read a frame: its good requests and the problems with the others, each in the frame's order.
 pub fn read<'a>(frame: &'a [u8], limits: Limits, requests: &mut Vec<Request<'a>>, problems: &mut Vec<Problem>) {
-    let whole = |code, message| Problem { code, message, uid: None };
     if frame.len() > limits.frame {
-        return problems
-            .push(whole("long-frame", format!("frame of {} bytes, the limit is {}", frame.len(), limits.frame)));
+        let message = format!("frame of {} bytes, the limit is {}", frame.len(), limits.frame);
+        return problems.push(Problem::new("long-frame", message, None));
     }
     let fields = split(frame).and_then(|(value, rest)| {
         if rest.is_empty() { Fields::read(value) } else { Err(format!("{} bytes follow the value", rest.len())) }
     });
     match fields {
-        Err(wrong) => problems.push(whole("bad-frame", wrong)),
+        Err(wrong) => problems.push(Problem::new("bad-frame", wrong, None)),
         Ok(fields) if fields.class == Some("BatchTokenizerMsg") => match fields.items() {
-            Err(wrong) => problems.push(whole("bad-frame", wrong)),
+            Err(wrong) => problems.push(Problem::new("bad-frame", wrong, None)),
             Ok(items) => items.for_each(|item| take(Fields::read(item), limits, requests, problems)),
         },
         Ok(fields) => {
@@ -93,11 +103,11 @@ fn take<'a>(
 ) {
     let uid = fields.as_ref().ok().and_then(|fields| fields.uid().ok());
     match fields.and_then(|fields| fields.request()) {
-        Err(message) => problems.push(Problem { code: "bad-message", message, uid }),
+        Err(wrong) => problems.push(Problem::new("bad-message", wrong, uid)),
         Ok(request) => match length(&request) {
             Some(characters) if characters > limits.prompt => {
                 let message = format!("prompt of {characters} characters, the limit is {}", limits.prompt);
-                problems.push(Problem { code: "long-prompt", message, uid });
+                problems.push(Problem::new("long-prompt", message, uid));
             }
             _ => requests.push(request),
         },
@@ -184,10 +194,10 @@ impl<'a> Fields<'a> {
                 prompt: prompt(self.text.ok_or("`text` is missing")?)?,
                 sampling_params: self
                     .sampling_params
-                    .filter(|bytes| map(bytes).is_some())
-                    .ok_or("expected a map as `sampling_params`")?,
+                    .filter(|bytes| map(bytes).is_some() && are_texts(bytes))
+                    .ok_or("expected a map as `sampling_params`, its texts in UTF-8")?,
             }),
-            Some(other) => Err(format!("there is no request {other:?}")),
+            Some(other) => Err(format!("there is no request '{other}'")),
             None => Err("`__type__` is missing".into()),
         }
     }
@@ -217,14 +227,23 @@ fn prompt(bytes: &[u8]) -> Result<PromptInput<'_>, Wrong> {
 
 fn message(bytes: &[u8]) -> Result<Message, Wrong> {
     let (pairs, mut rest) = map(bytes).ok_or("expected maps in `text`")?;
+    if pairs > MOST_FIELDS {
+        return Err(format!("{pairs} fields in a message, the limit is {MOST_FIELDS}"));
+    }
     let mut message = Message::new();
     for _ in 0..pairs {
         let (key, after) = split(rest)?;
         let (content, after) = split(after)?;
         rest = after;
         let (key, content) = text(key).zip(text(content)).ok_or("expected texts in `text`")?;
-        message.retain(|(name, _)| name != key);
-        message.push((key.to_owned(), content.to_owned()));
+        // As in Python: the first one of a name has its place, the last one its content.
+        match message.iter_mut().find(|(name, _)| name == key) {
+            Some((_, own)) => content.clone_into(own),
+            None => message.push((key.to_owned(), content.to_owned())),
+        }
     }
     Ok(message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,27 @@ fn length(rest: &mut &[u8], bytes: u8) -> Result<u64, Wrong> {
     read.map_err(|_| "the frame ends within a length".into())
 }
 
+/// Whether every text within a value, keys included, is UTF-8.
+pub fn are_texts(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let before = rest;
+        let Some((size, _)) = extent(&mut rest).ok().filter(|(size, _)| *size <= rest.len() as u64) else {
+            return false;
+        };
+        let (content, after) = rest.split_at(size as usize);
+        if is_text(before[0]) && str::from_utf8(content).is_err() {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
+
+fn is_text(marker: u8) -> bool {
+    matches!(Marker::from_u8(marker), Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32)
+}
+
 /// The number of pairs of a map, and the bytes of them.
 pub fn map(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut rest = bytes;
