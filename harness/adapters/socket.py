@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, count
 from operator import attrgetter, ne
 from typing import TypeAlias, TypeVar
@@ -15,7 +16,7 @@ from harness.adapters.connection import CAPABILITIES
 from harness.adapters.exchange import Ask, Window, Wrong, exchange
 from harness.adapters.link import End, Link
 from harness.errors import Fault, TargetError
-from harness.model import Event, Kind, Program, Prompts
+from harness.model import Event, Program, Prompts
 from harness.wire import (
     MAX_MESSAGES,
     AbortBackendMsg,
@@ -92,11 +93,12 @@ class SocketConnection:
 
     def detokenize(self, program: Program) -> list[str]:
         """Feed a program; see `Connection.detokenize`."""
-        return self._ask(functools.partial(_ask_tokens, program))
+        return self._ask(functools.partial(_ask_tokens, program), _plain(program.uids))
 
     def tokenize(self, prompts: Prompts) -> list[Sequence[int]]:
         """Encode a case; see `Connection.tokenize`."""
-        return self._ask(functools.partial(_ask_prompts, prompts))
+        uids = (request.uid for batch in prompts.batches for request in batch)
+        return self._ask(functools.partial(_ask_prompts, prompts), uids)
 
     def close(self) -> None:
         """Let the worker finish and stop it."""
@@ -104,33 +106,81 @@ class SocketConnection:
             self._link.close()
             self._link = None
 
-    def _ask(self, asks: _Asks[_Answer]) -> list[_Answer]:
-        try:
-            return self._exchange(asks, self._window)
-        except Fault as fault:
-            if fault.kind is not Kind.CRASH or self._window.frames == 1:
-                raise
-            crash = fault
-        # Answers that a dying worker had queued are lost, so the first batch without one may be innocent:
-        # asked again one by one, it is the guilty batch that has no answer.
-        try:
-            self._exchange(asks, Window(1, self._window.messages))
-        except TargetError:
-            raise crash from None
-        note = "it didn't crash again when asked batch by batch, so the batch may be a later one"
-        raise Fault(crash.kind, crash.batch, f"{crash.message}\n({note})")
+    def _ask(self, asks: _Asks[_Answer], uids: Iterable[int]) -> list[_Answer]:
+        """Ask everything and take in the answers.
 
-    def _exchange(self, asks: _Asks[_Answer], window: Window) -> list[_Answer]:
+        Answers are told apart by their order. So after a fault everything is asked again batch by batch, each followed
+        by checkpoints: a batch without an answer, or with one too many, is then the guilty one and not a neighbour.
+        """
+        used = set(uids)
+        spare = next(uid for uid in count() if uid not in used)
         answers: list[_Answer] = []
+        last = 0
+
+        def whole() -> Iterator[Ask]:
+            nonlocal last
+            for ask in asks(answers):
+                last = ask.batch
+                yield ask
+            yield from _checkpoints(last, spare)
+
+        try:
+            self._exchange([whole()], self._window)
+            return answers
+        except Fault as fault:
+            first = fault
+        again: list[_Answer] = []
+        pieces = ([_guarded(ask, spare), *_checkpoints(ask.batch, spare)] for ask in asks(again))
+        try:
+            self._exchange(pieces, Window(3, MAX_MESSAGES + 2))
+        except TargetError:
+            raise first from None
+        note = "it was well when asked again batch by batch, so the batch may be another one"
+        raise Fault(first.kind, first.batch, f"{first.message}\n({note})")
+
+    def _exchange(self, pieces: Iterable[Iterable[Ask]], window: Window) -> None:
         link = self._link = self._link or self._start()
         try:
-            exchange(link, asks(answers), window, self._batch_timeout)
+            for piece in pieces:
+                exchange(link, piece, window, self._batch_timeout)
         except BaseException:
             # Whatever is still on its way would be taken for the answers to the next case.
             self._link = None
             link.close(grace=0)
             raise
-        return answers
+
+
+def _checkpoints(batch: int, uid: int) -> list[Ask]:
+    """Questions to both ends under a uid that nothing else has: what comes before their answers was sent before."""
+    questions: dict[End, DetokenizeMsg | AbortMsg] = {
+        End.FRONTEND: DetokenizeMsg(uid, 0, True),
+        End.BACKEND: AbortMsg(uid),
+    }
+    return [
+        Ask(batch, 1, encode_requests([question]), end, functools.partial(_checked, end, uid))
+        for end, question in questions.items()
+    ]
+
+
+def _checked(end: End, uid: int, frame: bytes) -> None:
+    if not _is_checkpoint(end, uid, frame):
+        raise Wrong("an answer too many")
+
+
+def _guarded(ask: Ask, uid: int) -> Ask:
+    """An ask before checkpoints, whose answer may be missing."""
+
+    def accept(frame: bytes) -> None:
+        if _is_checkpoint(ask.end, uid, frame):
+            raise Wrong("no answer, though what came after it has one")
+        ask.accept(frame)
+
+    return dataclasses.replace(ask, accept=accept)
+
+
+def _is_checkpoint(end: End, uid: int, frame: bytes) -> bool:
+    answer = decode_frontend(frame) if end is End.FRONTEND else decode_backend(frame)
+    return isinstance(answer, UserReply | AbortBackendMsg) and answer.uid == uid
 
 
 def _ask_tokens(program: Program, chunks: list[str]) -> Iterator[Ask]:
