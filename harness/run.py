@@ -42,7 +42,7 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How implementations are run. Times are in seconds.
+    """How implementations are run. Times are in seconds, `memory_limit` in megabytes.
 
     An implementation is given up for a tokenizer after `most_faults` crashes, hangs and errors, each of which costs
     a new start, or after `most_red` red cases. `known` has the known failures of each target by its name; they are
@@ -58,6 +58,7 @@ class Options:
     known: Mapping[str, Sequence[Known]] = field(default_factory=dict)
     today: datetime.date = datetime.date.min
     tokenizers: Collection[str] = ()
+    memory_limit: int | None = None
 
 
 def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
@@ -108,11 +109,16 @@ def connect(target: Target, folder: pathlib.Path, options: Options) -> Connectio
             target.env,
             start_timeout=options.start_timeout,
             batch_timeout=options.batch_timeout,
+            memory_limit=options.memory_limit,
         )
     if options.in_process:
         return DirectConnection(load_factory(target.spec), folder)
     return IsolatedConnection(
-        target.spec, folder, start_timeout=options.start_timeout, batch_timeout=options.batch_timeout
+        target.spec,
+        folder,
+        start_timeout=options.start_timeout,
+        batch_timeout=options.batch_timeout,
+        memory_limit=options.memory_limit,
     )
 
 

@@ -59,7 +59,7 @@ def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
             answers = backend.detokenize(requests[start:end])
             count = len(answers)
         except Exception as error:
-            raise Fault(Kind.ERROR, batch, describe(error)) from error
+            raise Fault(Kind.CRASH if isinstance(error, MemoryError) else Kind.ERROR, batch, describe(error)) from error
         if count != size:
             raise Fault(Kind.ERROR, batch, f"{count} replies to a batch of {size}")
         chunks.extend(answers)
@@ -78,7 +78,7 @@ def replay_prompts(backend: Backend, prompts: Prompts, tick: Tick) -> list[Seque
             answers = backend.tokenize(requests)
             count = len(answers)
         except Exception as error:
-            raise Fault(Kind.ERROR, batch, describe(error)) from error
+            raise Fault(Kind.CRASH if isinstance(error, MemoryError) else Kind.ERROR, batch, describe(error)) from error
         if count != len(requests):
             raise Fault(Kind.ERROR, batch, f"{count} replies to a batch of {len(requests)}")
         ids.extend(_as_ids(answer, batch, slot) for slot, answer in enumerate(answers))

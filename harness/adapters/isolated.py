@@ -71,6 +71,7 @@ class Failed(msgspec.Struct, tag="failed"):
 
     batch: int
     message: str
+    kind: Kind = Kind.ERROR
 
 
 Reply = Ready | Refused | Answered | Encoded | Failed
@@ -83,16 +84,24 @@ _encode = msgspec.msgpack.Encoder().encode
 class IsolatedConnection:
     """The implementation `spec` (`module:factory` or `file.py:factory`) in a child process.
 
-    Times are in seconds. Raises `TargetError` if the factory raises or isn't done in `start_timeout`.
+    Times are in seconds, `memory_limit` in megabytes. Raises `TargetError` if the factory raises or isn't done in
+    `start_timeout`.
     """
 
     def __init__(
-        self, spec: str, folder: pathlib.Path, *, start_timeout: float = 60.0, batch_timeout: float = 30.0
+        self,
+        spec: str,
+        folder: pathlib.Path,
+        *,
+        start_timeout: float = 60.0,
+        batch_timeout: float = 30.0,
+        memory_limit: int | None = None,
     ) -> None:
         self._spec = spec
         self._folder = folder
         self._start_timeout = start_timeout
         self._batch_timeout = batch_timeout
+        self._memory_limit = memory_limit
         self._notes = tempfile.TemporaryFile()  # noqa: SIM115
         self._notes.write(bytes(8))
         self._notes.flush()
@@ -142,6 +151,7 @@ class IsolatedConnection:
             ],
             env={"PYTHONPATH": _search_path()},
             pass_fds=(theirs.fileno(), self._notes.fileno()),
+            memory_limit=self._memory_limit,
         )
         theirs.close()
         self._pipe = Pipe(ours.detach())
@@ -184,7 +194,9 @@ class IsolatedConnection:
             raise crash from None
         if isinstance(reply, Failed):
             self._stop()
-            raise Fault(Kind.ERROR, reply.batch, reply.message)
+            limited = reply.kind is Kind.CRASH and self._memory_limit is not None
+            note = f", with its memory limited to {self._memory_limit} MB" if limited else ""
+            raise Fault(reply.kind, reply.batch, reply.message + note)
         return reply
 
     def _receive(self, patience: float) -> Reply:

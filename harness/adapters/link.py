@@ -41,6 +41,7 @@ class Link:
         env: Mapping[str, str],
         cwd: pathlib.Path | None,
         start_timeout: float,
+        memory_limit: int | None = None,
     ) -> None:
         self._folder = _socket_folder()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -55,7 +56,7 @@ class Link:
                 socket.bind(addresses[end.name.lower()])
                 self._poller.register(socket, zmq.POLLIN)
             argv = _fill(command, {"tokenizer": str(tokenizer), **addresses})
-            self._process = ChildProcess(argv, env, cwd)
+            self._process = ChildProcess(argv, env, cwd, memory_limit=memory_limit)
             _await_ready(self._process, start_timeout)
             self._push = self._context.socket(zmq.PUSH)
             # What can be in flight is bounded by the sender, which must not block here.

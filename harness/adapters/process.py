@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import tempfile
@@ -36,6 +37,7 @@ class ChildProcess:
     """A process with a session and process group of its own.
 
     `env` is added to this process's environment; `pass_fds` stay open in the child under the same numbers.
+    `memory_limit` is the most megabytes of address space that it gets, and each process that it starts.
     Both outputs go to unnamed files: a child that writes much never blocks on a pipe nobody reads.
     The whole group is killed at the latest when this object goes or this process exits.
     Raises `TargetError` if the program can't be run.
@@ -47,8 +49,12 @@ class ChildProcess:
         env: Mapping[str, str] | None = None,
         cwd: pathlib.Path | None = None,
         pass_fds: Sequence[int] = (),
+        memory_limit: int | None = None,
     ) -> None:
         self.argv = tuple(argv)
+        self._memory_limit = memory_limit
+        if memory_limit is not None and not hasattr(resource, "prlimit"):
+            raise TargetError("memory can't be limited on this system", hint="leave --memory-limit out")
         self._stdout: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._last_tail = ""
@@ -71,6 +77,10 @@ class ChildProcess:
                 cause=str(error),
                 hint="check that the program exists and may be executed",
             ) from error
+        if memory_limit is not None:
+            # Not before the start: what runs between fork and exec must not take a lock, and Python may.
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self.pid, resource.RLIMIT_AS, (memory_limit * 2**20,) * 2)
         self._finalizer = weakref.finalize(self, _abandon, self._process, os.getpid())
 
     @property
@@ -85,7 +95,10 @@ class ChildProcess:
             return None
         # Whatever the dead leader has left behind in its group would hold on to sockets and files.
         _signal_group(self._process, signal.SIGKILL)
-        return describe_exit(returncode)
+        death = describe_exit(returncode)
+        if self._memory_limit is not None and returncode != 0:
+            death += f", with its memory limited to {self._memory_limit} MB"
+        return death
 
     def wait_death(self, seconds: float) -> str | None:
         """How the process ended, waiting for that up to so many seconds; None if it still runs."""

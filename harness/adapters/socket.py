@@ -65,8 +65,9 @@ class SocketConnection:
 
     `command` is its argument list with the placeholders {tokenizer}, {pull}, {backend} and {frontend}, for
     instance `(sys.executable, "-m", "package", *ARGUMENTS)`; `env` is added to this process's environment.
-    Times are in seconds. Up to `window_frames` batches and `window_messages` messages are on their way at a
-    time. Raises `TargetError` if the worker doesn't get ready, here or when it is started anew after a fault.
+    Times are in seconds, `memory_limit` in megabytes. Up to `window_frames` batches and `window_messages` messages
+    are on their way at a time. Raises `TargetError` if the worker doesn't get ready, here or when it is started anew
+    after a fault.
     """
 
     def __init__(
@@ -80,8 +81,11 @@ class SocketConnection:
         batch_timeout: float = 10.0,
         window_frames: int = 64,
         window_messages: int = 16_384,
+        memory_limit: int | None = None,
     ) -> None:
-        self._start = functools.partial(Link, tuple(command), tokenizer, dict(env or {}), cwd, start_timeout)
+        self._start = functools.partial(
+            Link, tuple(command), tokenizer, dict(env or {}), cwd, start_timeout, memory_limit
+        )
         self._batch_timeout = batch_timeout
         self._window = Window(window_frames, window_messages)
         self._link: Link | None = self._start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
@@ -14,13 +14,13 @@ from rich.console import Console
 from harness.assets import read_pins
 from harness.cli.app import Names, app, waiting
 from harness.cli.known import known_failures
-from harness.errors import ParityError
+from harness.errors import ParityError, TargetError
 from harness.events import Event, RunFinished
 from harness.project import find_project
 from harness.report import jsonlines, junit, terminal
 from harness.run import Options, check
 from harness.suites import suites
-from harness.targets import every_target, find_target
+from harness.targets import Target, every_target, find_target
 
 
 @app.command(name="check")
@@ -36,6 +36,7 @@ def check_targets(
     max_red: int = 1_000_000,
     jobs: int = 2,
     known: pathlib.Path | None = None,
+    memory_limit: Annotated[int | None, cyclopts.Parameter(validator=cyclopts.validators.Number(gt=0))] = None,
 ) -> int:
     """Judge implementations against the goldens: 0 green, 1 red, 2 if it can't be judged.
 
@@ -53,7 +54,7 @@ def check_targets(
     junit_file
         Write a JUnit file.
     in_process
-        Call the implementations in this process, not in one of their own.
+        Call the implementations in this process, not in one of their own. Not for those that are a worker process.
     start_timeout
         Seconds that an implementation has to start.
     batch_timeout
@@ -64,11 +65,15 @@ def check_targets(
         Implementations that are judged side by side.
     known
         A list of known failures, for implementations that are not in impls/.
+    memory_limit
+        Megabytes of memory (address space) that the process of an implementation gets. No limit, if it isn't given.
     """
     project, console = find_project(pathlib.Path.cwd()), Console()
     found = [find_target(name, project.impls) for name in dict.fromkeys(targets)] or every_target(project.impls)
     if not found:
         raise ParityError("there is no implementation", hint="name one: `module:factory` or `file.py:factory`")
+    if in_process:
+        _check_in_process([target for target in found if target.asked], memory_limit)
     options = Options(
         in_process,
         start_timeout,
@@ -78,6 +83,7 @@ def check_targets(
         known=known_failures(found, known),
         today=datetime.date.today(),
         tokenizers={pin.name for pin in read_pins(project.corpora)},
+        memory_limit=memory_limit,
     )
     with TemporaryDirectory(prefix="tokparity-") as scratch, waiting(console) as announce:
         against = suites(project, tokenizer, corpus, pathlib.Path(scratch), announce)
@@ -93,6 +99,23 @@ def check_targets(
     last = events[-1]
     assert isinstance(last, RunFinished)
     return last.exit_code
+
+
+def _check_in_process(asked: Sequence[Target], memory_limit: int | None) -> None:
+    """Raise `TargetError` for what can't be had in this process."""
+    workers = [target.name for target in asked if target.command]
+    if workers:
+        raise TargetError(
+            f"{', '.join(workers)} can't be called in this process",
+            cause="it is the command of a worker process",
+            hint="leave --in-process out",
+        )
+    if memory_limit is not None:
+        raise TargetError(
+            "the memory of this process is not limited",
+            cause="--memory-limit is for implementations in processes of their own",
+            hint="leave out --in-process or --memory-limit",
+        )
 
 
 @app.command

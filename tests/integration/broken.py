@@ -99,6 +99,19 @@ def _hang(answers: list[Any]) -> list[Any]:
     return answers
 
 
+def _hoard(answers: list[Any]) -> list[Any]:
+    # Asked for and never touched: without a limit it costs nothing.
+    bytearray(2**31)
+    return answers
+
+
+def _hoard_and_die(answers: list[Any]) -> list[Any]:
+    try:
+        return _hoard(answers)
+    except MemoryError:
+        os.abort()
+
+
 def _raise(answers: list[Any]) -> list[Any]:
     raise RuntimeError("no\n  such   token")
 
@@ -117,6 +130,14 @@ def exits(folder: pathlib.Path) -> object:
 
 def hangs(folder: pathlib.Path) -> object:
     return Spoiled(folder, _hang)
+
+
+def hoards(folder: pathlib.Path) -> object:
+    return Spoiled(folder, _hoard)
+
+
+def hoards_and_dies(folder: pathlib.Path) -> object:
+    return Spoiled(folder, _hoard_and_die)
 
 
 def raises(folder: pathlib.Path) -> object:

@@ -28,6 +28,8 @@ def _parity(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["check", "python", "--tokenizer", "nobody"], "unknown-tokenizer"),
         (["check", "python", "--tokenizer", "./tests"], "unknown-tokenizer"),
         (["check", "python", "--corpus", "nobody"], "unknown-corpus"),
+        (["check", "worker", "--in-process"], "target"),
+        (["check", "python", "--in-process", "--memory-limit", "1000"], "target"),
     ],
 )
 def test_a_wrong_name_is_one_message(arguments: list[str], code: str) -> None:

@@ -58,6 +58,33 @@ def test_a_bad_answer_is_a_fault_in_this_process(
 
 
 @pytest.mark.parametrize(
+    ("name", "says"),
+    [("hoards", "MemoryError"), ("hoards_and_dies", "killed by SIGABRT")],
+)
+def test_memory_beyond_the_limit_is_a_crash(
+    broken_target: Named, small_tokenizer: pathlib.Path, name: str, says: str
+) -> None:
+    connection = IsolatedConnection(broken_target(name).spec, small_tokenizer, memory_limit=1024)
+    try:
+        with pytest.raises(Fault) as caught:
+            connection.detokenize(BAD)
+        assert (caught.value.kind, caught.value.batch) == (Kind.CRASH, 2)
+        assert says in caught.value.message
+        assert ", with its memory limited to 1024 MB" in caught.value.message
+        assert _texts(connection.detokenize(GOOD)) == {1: "ac", 2: "bd"}
+    finally:
+        connection.close()
+
+
+def test_without_a_limit_memory_is_no_crash(broken_target: Named, small_tokenizer: pathlib.Path) -> None:
+    connection = IsolatedConnection(broken_target("hoards").spec, small_tokenizer)
+    try:
+        assert _texts(connection.detokenize(BAD))[2] == "bbb"
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
         ("segfault", Kind.CRASH, "killed by SIGSEGV\nabout to fall over"),

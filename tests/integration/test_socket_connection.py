@@ -68,6 +68,8 @@ while True:
             os.kill(os.getpid(), signal.SIGSEGV)
         if mode == "exit":
             os._exit(3)
+        if mode == "hoard":
+            bytearray(2**31)
         if mode == "hang":
             time.sleep(1000)
         if mode == "drop":
@@ -132,7 +134,11 @@ def connect(tmp_path: pathlib.Path) -> Iterator[Connect]:
     connections: list[SocketConnection] = []
 
     def start(
-        mode: str, start_timeout: float = 60.0, batch_timeout: float = 60.0, frames: int = 64
+        mode: str,
+        start_timeout: float = 60.0,
+        batch_timeout: float = 60.0,
+        frames: int = 64,
+        memory_limit: int | None = None,
     ) -> SocketConnection:
         connection = SocketConnection(
             (sys.executable, str(script), mode, *ARGUMENTS),
@@ -140,6 +146,7 @@ def connect(tmp_path: pathlib.Path) -> Iterator[Connect]:
             start_timeout=start_timeout,
             batch_timeout=batch_timeout,
             window_frames=frames,
+            memory_limit=memory_limit,
         )
         connections.append(connection)
         return connection
@@ -247,6 +254,17 @@ def test_no_answer_is_a_hang(connect: Connect) -> None:
         connection.detokenize(program)
     assert (caught.value.kind, caught.value.batch) == (Kind.HANG, 3)
     assert "no answer within 3 s" in caught.value.message
+    assert connection.detokenize(GOOD) == CHUNKS
+
+
+def test_memory_beyond_the_limit_is_a_crash(connect: Connect) -> None:
+    assert len(connect("hoard").detokenize(BAD)) == 12
+    connection = connect("hoard", memory_limit=1024)
+    with pytest.raises(Fault) as caught:
+        connection.detokenize(BAD)
+    assert (caught.value.kind, caught.value.batch) == (Kind.CRASH, 2)
+    assert caught.value.message.startswith("exited with 1, with its memory limited to 1024 MB")
+    assert caught.value.message.endswith("MemoryError")
     assert connection.detokenize(GOOD) == CHUNKS
 
 
