@@ -86,7 +86,9 @@ def resolve(
     try:
         _write_folder(folder, contents)
     except OSError as error:
-        raise cannot_keep(cache, error) from error
+        # Another process may have been faster.
+        if not _is_whole(folder, pin, contents):
+            raise cannot_keep(cache, error) from error
     return folder
 
 
@@ -121,7 +123,12 @@ def _contents(
 ) -> bytes:
     if isinstance(source, Member):
         return fetch(source, members(pins), cache, announce)
-    return (corpora / source).read_bytes()
+    try:
+        return (corpora / source).read_bytes()
+    except OSError as error:
+        raise AssetError(
+            f"{source} is in the list of tokenizers and can't be read", cause=str(error), hint="restore it from git"
+        ) from error
 
 
 def _is_whole(folder: pathlib.Path, pin: PinnedTokenizer, contents: dict[str, bytes]) -> bool:

@@ -145,8 +145,14 @@ def check(found: str, pinned: str, what: str) -> None:
 def _write_file(path: pathlib.Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as scratch:
-        scratch.write(data)
-    pathlib.Path(scratch.name).replace(path)
+        made = pathlib.Path(scratch.name)
+        try:
+            scratch.write(data)
+            scratch.flush()
+        except OSError:
+            made.unlink()
+            raise
+    made.replace(path)
 
 
 def sha256(data: bytes) -> str:

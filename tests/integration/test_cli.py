@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,6 +38,18 @@ def test_a_wrong_name_is_one_message(arguments: list[str], code: str) -> None:
     assert run.returncode == 2
     assert run.stderr.startswith(f"{code}: ")
     assert run.stderr.count("what to do: ") == 1
+    assert "Traceback" not in run.stderr + run.stdout
+
+
+@pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])
+def test_a_folder_without_one_of_its_files(small_tokenizer: pathlib.Path, tmp_path: pathlib.Path, file: str) -> None:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(small_tokenizer, folder)
+    (folder / file).unlink()
+    run = _parity("check", "python", "--tokenizer", str(folder))
+    assert run.returncode == 2
+    assert run.stderr.startswith("unknown-tokenizer: ")
+    assert f"there is no {file} in it" in run.stderr
     assert "Traceback" not in run.stderr + run.stdout
 
 

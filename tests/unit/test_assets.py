@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import zipfile
 
 import pytest
@@ -117,6 +119,57 @@ def test_a_cache_that_cant_be_written_to_says_so(tmp_path: pathlib.Path, offered
         resolve("one", _corpora(tmp_path / "corpora"), cache=tmp_path / "cache")
     assert "TOKPARITY_CACHE" in str(raised.value)
     assert offered
+
+
+@pytest.mark.parametrize("what", ["files", "tokenizers"])
+def test_a_full_disk_says_so_and_leaves_nothing_behind(
+    tmp_path: pathlib.Path, offered: list[Member], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    cache = tmp_path / "cache"
+    temporary = tempfile.NamedTemporaryFile
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def make(**told: object) -> object:
+        made = temporary(**told)  # type: ignore[call-overload]
+        monkeypatch.setattr(made, "write", full)
+        return made
+
+    if what == "files":
+        monkeypatch.setattr(tempfile, "NamedTemporaryFile", make)
+    else:
+        monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    corpora = _corpora(tmp_path / "corpora")
+    with pytest.raises(AssetError, match="can't be kept") as raised:
+        resolve("one", corpora, cache=cache)
+    assert "No space left on device" in raised.value.cause
+    assert list((cache / what).iterdir()) == []
+    monkeypatch.undo()
+
+
+def test_a_folder_that_another_process_made_first_is_taken(
+    tmp_path: pathlib.Path, offered: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpora, cache = _corpora(tmp_path / "corpora"), tmp_path / "cache"
+    rename = pathlib.Path.rename
+
+    def late(self: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+        shutil.copytree(self, target)
+        return rename(self, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", late)
+    assert (resolve("one", corpora, cache=cache) / "tokenizer.json").read_bytes() == SOURCE
+    assert offered
+
+
+def test_a_file_beside_the_list_that_is_gone_says_so(tmp_path: pathlib.Path) -> None:
+    corpora = _corpora(tmp_path / "corpora")
+    listed = corpora / "tokenizers.toml"
+    listed.write_text(listed.read_text().partition("source =")[0] + 'source = "gone.txt"\n')
+    with pytest.raises(AssetError, match=r"gone\.txt .*can't be read") as raised:
+        resolve("one", corpora, cache=tmp_path / "cache")
+    assert raised.value.hint
 
 
 def test_a_wrong_pin_doesnt_fail_the_others_of_its_package(tmp_path: pathlib.Path, offered: list[Member]) -> None:
