@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Protocol, final
+from typing import Protocol, final, type_check_only
 
 from typing_extensions import Buffer
 
+__all__ = ["TokenizerWorker"]
+
+@type_check_only
 class TokenizeRequest(Protocol):
     """A prompt: a text, or a conversation as a list of maps."""
 
@@ -14,6 +17,7 @@ class TokenizeRequest(Protocol):
     @property
     def prompt(self) -> str | Sequence[Mapping[str, str]]: ...
 
+@type_check_only
 class DetokenizeRequest(Protocol):
     """One token of the stream `uid`, which ends with it if `finished`."""
 
@@ -57,7 +61,7 @@ class TokenizerWorker:
         """
 
     def abort(self, uid: int) -> None:
-        """Forget a stream: its next token begins a new one."""
+        """Forget a stream: its next token begins a new one. Raises `ValueError` for what is no uid."""
 
     def open_streams(self) -> int:
         """How many streams anything is kept of."""

@@ -68,6 +68,7 @@ impl Batch {
     fn check(&mut self, streams: &mut DetokenizeManager, chunks: &mut Chunks, path: &Path) {
         chunks.clear();
         streams.feed(self.requests.iter().copied(), chunks);
+        assert_eq!(chunks.len(), self.requests.len(), "{} {:?}", path.display(), self.key);
         for ((request, expected), chunk) in self.requests.iter().zip(&self.chunks).zip(chunks.iter()) {
             assert_eq!(streams.text(chunk), expected, "{} {:?} {request:?}", path.display(), self.key);
         }
@@ -155,7 +156,9 @@ fn tokenize_matches_python_oracle_for_text_and_chat_prompts() {
             let key = |row: &Row| (row.get_string(0).unwrap().clone(), row.get_int(1).unwrap());
             for batch in all.chunk_by(|a, b| key(a) == key(b)) {
                 let requests: Vec<TokenizeRequest<'_>> = batch.iter().map(request).collect();
-                for ((request, row), answer) in requests.iter().zip(batch).zip(encoder.tokenize(&requests)) {
+                let answers = encoder.tokenize(&requests);
+                assert_eq!(answers.len(), batch.len(), "{} {:?}", path.display(), key(&batch[0]));
+                for ((request, row), answer) in requests.iter().zip(batch).zip(answers) {
                     assert_eq!(answer.unwrap().ids, ids(row), "{} {:?}", path.display(), request.prompt);
                 }
             }

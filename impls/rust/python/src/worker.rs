@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use minisgl_tokenizer::{Chunk, Chunks, DetokenizeManager, DetokenizeRequest, TokenizeManager, TokenizeRequest, load};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
 
-use crate::columns::{from_buffers, from_objects, uid};
+use crate::columns::{self, from_buffers, from_objects, uid};
 use crate::prompts::prompt;
 
 /// The tokenizer of a folder, and the streams that it turns back into text.
@@ -46,7 +46,13 @@ impl TokenizerWorker {
         let requests = uids
             .iter()
             .zip(&prompts)
-            .map(|(uid, value)| Ok(TokenizeRequest { uid: *uid, prompt: prompt(value)? }))
+            .map(|(uid, value)| {
+                let prompt = prompt(value).map_err(|error| match error.is_instance_of::<PyTypeError>(py) {
+                    true => PyTypeError::new_err(format!("uid {uid}: {}", error.value(py))),
+                    false => PyValueError::new_err(format!("uid {uid}: {}", error.value(py))),
+                })?;
+                Ok(TokenizeRequest { uid: *uid, prompt })
+            })
             .collect::<PyResult<Vec<_>>>()?;
         let answers = py.detach(|| self.tokenizer.tokenize(&requests));
         let ids = PyList::empty(py);
@@ -75,8 +81,10 @@ impl TokenizerWorker {
     }
 
     /// Forget a stream: its next token begins a new one.
-    fn abort(&self, py: Python<'_>, uid: u64) {
+    fn abort(&self, py: Python<'_>, uid: &Bound<'_, PyAny>) -> PyResult<()> {
+        let uid = columns::uid(uid)?;
         py.detach(|| self.lock().abort(uid));
+        Ok(())
     }
 
     /// How many streams anything is kept of.
