@@ -126,3 +126,34 @@ def test_with_curve_only_known_clients_are_answered(certificates: pathlib.Path, 
         process.kill()
         process.communicate()
         context.destroy(linger=0)
+
+
+@pytest.mark.parametrize(("known", "heard"), [("friend", True), ("stranger", False)])
+def test_with_curve_only_the_known_server_is_spoken_to(
+    certificates: pathlib.Path, small_tokenizer: pathlib.Path, known: str, heard: bool
+) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    [port] = free_ports(context, "127.0.0.1", 1)
+    replies = context.socket(zmq.PULL)
+    replies.curve_server = True
+    replies.curve_publickey, replies.curve_secretkey = zmq.auth.load_certificate(certificates / "friend.key_secret")
+    replies.bind(f"tcp://127.0.0.1:{port}")
+    certificate = {"friend": certificates / "clients" / "friend.key", "stranger": certificates / "stranger.key"}
+    options = ["--curve-certificate", str(certificates / "service.key_secret")]
+    options += ["--curve-clients", str(certificates / "clients"), "--curve-server", str(certificate[known])]
+    addresses = ["--pull", f"ipc://{certificates}/pull", "--backend", f"ipc://{certificates}/backend"]
+    addresses += ["--frontend", f"tcp://127.0.0.1:{port}"]
+    process = program("service").start("--tokenizer", str(small_tokenizer), *options, *addresses)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        requests = context.socket(zmq.PUSH)
+        requests.connect(f"ipc://{certificates}/pull")
+        requests.send(msgspec.msgpack.encode(token(1, 97)))
+        assert bool(replies.poll(10_000 if heard else 500)) == heard
+        if heard:
+            assert msgspec.msgpack.decode(replies.recv()) == reply(1, "a")
+    finally:
+        process.kill()
+        process.communicate()
+        context.destroy(linger=0)
