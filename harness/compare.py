@@ -126,6 +126,20 @@ def _place(program: Program, row: int) -> _Place:
     return _Place(row, step, row - batch.start, batch, tuple(stream))
 
 
+def _streams_so_far(program: Program, batch: range) -> list[list[int]]:
+    """For each message of a batch the rows of its stream, up to this one."""
+    streams: dict[int, list[int]] = {program.uids[row]: [] for row in batch}
+    for row in range(batch.start):
+        rows = streams.get(program.uids[row])
+        if rows is None:
+            continue
+        if program.events[row] == Event.FEED:
+            rows.append(row)
+        else:
+            rows.clear()
+    return [[*streams[program.uids[row]], row] for row in batch]
+
+
 def _classify(
     program: Program, place: _Place, wanted: dict[int, str], given: dict[int, str], vocabulary: Vocabulary
 ) -> tuple[Kind, str]:
@@ -145,7 +159,7 @@ def _classify(
     seen = f"the stream lacks {visible(missing, 40)}" if missing else ""
     seen += (" and has " if seen else "the stream has ") + f"{visible(extra, 40)} too much" if extra else ""
     fed = _text_of([program.tokens[r] for r in stream if r <= row], vocabulary)
-    source = _other_stream(program, place, wanted, given[row], fed)
+    source = _other_stream(program, place, wanted, given[row], fed, vocabulary)
     if source is not None:
         return Kind.CROSSED, f"{seen}; {visible(given[row], 40)} belongs to {source}"
     kind, why = _classify_chunk(
@@ -165,7 +179,9 @@ def _classify_chunk(
 ) -> tuple[Kind, str]:
     """The class of a wrong chunk, from what was sent before it, was due after it, did follow, and was fed."""
     if want.startswith(have):
-        if _resembles(follows, want[len(have) :] + due, due) and follows.startswith(want[len(have) :]):
+        rest = want[len(have) :]
+        # If the end of what was due is all that follows, the same text in it is not this part.
+        if follows.startswith(rest) and _resembles(follows, rest + due, due) and not due.endswith(follows):
             return Kind.LATE, "this part is sent later"
         return Kind.LOST, "this part is never sent"
     if want.endswith(have):
@@ -201,24 +217,40 @@ def _difference(full: str, shown: str) -> tuple[str, str]:
     return full[start : len(full) - end], shown[start : len(shown) - end]
 
 
-def _other_stream(program: Program, place: _Place, wanted: dict[int, str], chunk: str, fed: str) -> str | None:
+def _made_of(text: str, source: str) -> bool:
+    """Whether all of a text is found in another, however many U+FFFD there are: they say nothing about whose it is."""
+    return all(part in source for part in text.split("\ufffd"))
+
+
+def _other_stream(
+    program: Program, place: _Place, wanted: dict[int, str], chunk: str, fed: str, vocabulary: Vocabulary
+) -> str | None:
     """Whose text a chunk is, if it is that of another stream: in this batch, or of the same uid before."""
     row = place.row
     # What its own tokens say counts as well: text can be sent that the reference never commits.
     own = "".join(wanted[r] for r in place.stream) + fed
-    if not chunk.strip().strip("\ufffd") or (len(chunk.strip("\ufffd ")) < 2 and chunk in own):
+    if not chunk.strip().strip("\ufffd") or _made_of(chunk, own):
         return None
     uid = program.uids[row]
-    if chunk and chunk not in own:
-        for slot, other in enumerate(place.batch):
-            if other != row and wanted[other] == chunk:
-                return f"slot {slot}, uid {program.uids[other]}"
+    for slot, other in enumerate(place.batch):
+        if other != row and wanted[other] == chunk:
+            return f"slot {slot}, uid {program.uids[other]}"
+    if len(chunk.strip("\ufffd ")) > 1:
+        for slot, rows in enumerate(_streams_so_far(program, place.batch)):
+            fed_there = _text_of([program.tokens[r] for r in rows], vocabulary)
+            if rows[-1] != row and ("".join(wanted[r] for r in rows).endswith(chunk) or fed_there.endswith(chunk)):
+                return f"slot {slot}, uid {program.uids[rows[-1]]}"
     new = chunk.removesuffix(wanted[row])
-    if len(new) < 1 or new in own:
+    if _made_of(new, own):
         return None
-    earlier = [r for r in wanted if r < place.stream[0] and program.uids[r] == uid]
-    if new in "".join(wanted[r] for r in earlier[-64:]) and row == place.stream[0]:
+    earlier = [r for r in wanted if r < place.stream[0] and program.uids[r] == uid][-64:]
+    before = "".join(wanted[r] for r in earlier) + _text_of([program.tokens[r] for r in earlier], vocabulary)
+    if row == place.stream[0] and _made_of(new, before):
         return f"the stream that uid {uid} had before"
+    starts = row == place.stream[0] and not earlier and chunk.endswith(wanted[row])
+    is_token = new.encode("utf-8", "surrogatepass") in vocabulary.bytes_by_id.values()
+    if starts and len(new.strip("\ufffd ")) > 1 and not is_token:
+        return "no stream of this case: perhaps to one that was kept from a case before it"
     for modulus, name in _MODULI.items():
         twins = {u for u in program.uids if u != uid and u % modulus == uid % modulus}
         if twins and new in "".join(wanted[r] for r in wanted if program.uids[r] in twins):

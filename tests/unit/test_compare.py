@@ -94,6 +94,49 @@ def test_text_of_another_stream_is_crossed(vocabulary: Vocabulary) -> None:
     assert "slot 2, uid 3" in divergence.note
 
 
+def test_own_text_with_more_replacement_characters_is_not_crossed(vocabulary: Vocabulary) -> None:
+    program = Program("c/x", [1, 2], [97, 97], [FINISH] * 2, [2])
+    divergence = compare_chunks(program, ["\ufffda", "\ufffd\ufffda"], ["\ufffd\ufffda"] * 2, vocabulary)
+    assert divergence is not None
+    assert divergence.kind == Kind.REPLACED
+
+
+def test_what_the_uid_had_before_is_crossed_also_if_it_was_held_back(vocabulary: Vocabulary) -> None:
+    program = Program("c/x", [1, 1, 1], [ord("q"), 0xE4, ord("a")], [FEED, FINISH, FINISH], [1, 1, 1])
+    divergence = compare_chunks(program, ["", "", "a"], ["", "", "q\ufffd\ufffda"], vocabulary)
+    assert divergence is not None
+    assert divergence.kind == Kind.CROSSED
+    assert "the stream that uid 1 had before" in divergence.note
+
+
+@pytest.mark.parametrize(
+    ("kind", "got"), [(Kind.CROSSED, "old a"), (Kind.REPLACED, "zz"), (Kind.REPLACED, "<|end|>a")], ids=lambda it: it
+)
+def test_text_of_no_stream_before_the_first_chunk_is_from_an_earlier_case(
+    kind: Kind, got: str, vocabulary: Vocabulary
+) -> None:
+    program = Program("c/x", [1, 1], [ord("a"), ord("b")], [FEED, FINISH], [1, 1])
+    divergence = compare_chunks(program, ["a", "b"], [got, "b"], vocabulary)
+    assert divergence is not None
+    assert divergence.kind == kind
+    assert ("a case before it" in divergence.note) is (kind == Kind.CROSSED)
+
+
+def test_a_part_is_lost_if_only_the_end_of_what_was_due_follows(vocabulary: Vocabulary) -> None:
+    program = Program("c/x", [1] * 4, [ord(char) for char in "abca"], [FEED] * 3 + [FINISH], [1] * 4)
+    divergence = compare_chunks(program, ["a", "b", "c", "a"], ["", "", "", "a"], vocabulary)
+    assert divergence is not None
+    assert divergence.kind == Kind.LOST
+
+
+def test_the_end_of_what_another_stream_of_the_batch_had_is_crossed(vocabulary: Vocabulary) -> None:
+    got = [*RIGHT[:6], "xyz", ""]
+    divergence = compare_chunks(PROGRAM, RIGHT, got, vocabulary)
+    assert divergence is not None
+    assert divergence.kind == Kind.CROSSED
+    assert "slot 1, uid 9" in divergence.note
+
+
 def test_the_tokens_before_are_those_of_the_stream(vocabulary: Vocabulary) -> None:
     divergence = compare_chunks(PROGRAM, RIGHT, [*RIGHT[:5], "?", *RIGHT[6:]], vocabulary)
     assert divergence is not None
