@@ -15,7 +15,8 @@ from harness.tokenizer import Vocabulary
 
 MOST_TOKENS = 4000
 _CROWD = 2200
-_MOST_CHARACTERS = 70_000
+_MOST_CHARACTERS = 140_000
+_PAST_12_BITS = MOST_TOKENS + 200
 
 _CHARS_BY_LENGTH = "$\x7f" + "\x80é\u07ff" + "\u0800中あ한\ud7ff\ue000\ufffd\uffff" + "\U00010000😀𠮷\U0010ffff"
 _LEADS = (b"\xe4", b"\xe4\xb8", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xc3", b"\xe0", b"\xed")
@@ -213,7 +214,7 @@ def windows(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStre
         yield TokenStream([letter, *[lead] * size, letter, letter])
         yield TokenStream([*mixed, lead, letter, space, vocabulary.eos_id])
         yield TokenStream([*mixed, lead, vocabulary.eos_id])
-    yield TokenStream([lead] * (MOST_TOKENS - 1) + [letter])
+    yield TokenStream([lead] * _PAST_12_BITS + [letter])
 
 
 def invalid(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
@@ -231,15 +232,31 @@ def invalid(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStre
 
 
 def limits(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
-    """Streams past what a narrow counter holds: over 65,536 characters, and over 4,096 tokens."""
+    """Streams past what a narrow counter holds: over 131,072 characters, and over 4,096 tokens.
+
+    A vocabulary of short tokens takes more than 65,536 of them to get there.
+    """
     ordinary = [token for token in sorted(vocabulary.pieces) if token not in vocabulary.specials]
     lengths = {token: len(vocabulary.bytes_by_id[token].decode("utf-8", "replace")) for token in ordinary}
-    longest = sorted(ordinary, key=lambda token: (-lengths[token], token))[:8]
+    # What ends inside a character would leave one window that takes quadratic time.
+    whole = [token for token in ordinary if token not in vocabulary.partial_set]
+    longest = sorted(whole, key=lambda token: (-lengths[token], token))[:8]
     need = _MOST_CHARACTERS // lengths[longest[-1]] + 1
-    tokens = [longest[at % len(longest)] for at in range(min(need, 2 * MOST_TOKENS))]
-    yield TokenStream([*tokens, vocabulary.eos_id])
+    yield TokenStream([*(longest[at % len(longest)] for at in range(need)), vocabulary.eos_id])
     few = chance.sample(ordinary, 40)
     yield TokenStream([few[chance.randrange(len(few))] for _ in range(MOST_TOKENS + 1000)])
+
+
+def idle(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Streams that are silent for thousands of batches before their last token, and one that goes on meanwhile."""
+    ordinary = [token for token in sorted(vocabulary.pieces) if token not in vocabulary.specials]
+    held = vocabulary.partial or ordinary
+    for size in (1, 2, 3, 8):
+        for ending in (ordinary[chance.randrange(len(ordinary))], held[chance.randrange(len(held))]):
+            tokens = [pool[chance.randrange(len(pool))] for pool in (ordinary, held) for _ in range(size)]
+            yield TokenStream([*tokens, ending], rest=_PAST_12_BITS)
+    few = chance.sample(ordinary, 40)
+    yield TokenStream([few[chance.randrange(len(few))] for _ in range(_PAST_12_BITS + 50)])
 
 
 def crowd(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
@@ -267,6 +284,7 @@ GENERATORS: Mapping[str, Callable[[Vocabulary, random.Random], Iterator[TokenStr
     "aborts": aborts,
     "invalid": invalid,
     "limits": limits,
+    "idle": idle,
     "crowd": crowd,
 }
 

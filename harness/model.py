@@ -46,10 +46,12 @@ class TokenStream:
     """The tokens of one stream, before it is interleaved with others; the last one ends it.
 
     With `aborted` the stream is given up after its last token, and never finishes.
+    Before its last token it sits out `rest` rounds of batches.
     """
 
     tokens: Sequence[int]
     aborted: bool = False
+    rest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ _MOST_TEXT_TOKENS = 600
 _LONG_STREAMS = 4
 _BATCHED_PROMPTS = 620
 _MOST_PROMPT = 120_000
-_SHAPES = {"windows": TOGETHER, "long": TOGETHER, "limits": TOGETHER, "crowd": CROWD}
+_SHAPES = {"windows": TOGETHER, "long": TOGETHER, "limits": TOGETHER, "idle": TOGETHER, "crowd": CROWD}
 
 Announce = Callable[[str], None]
 

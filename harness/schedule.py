@@ -112,12 +112,13 @@ def _interleave(corpus: str, streams: list[TokenStream], shape: Shape, chance: r
     waiting = iter(streams)
     idle = uid_pool(shape.live, chance)
     live: dict[int, tuple[TokenStream, int]] = {}
-    while True:
+    awake: dict[int, int] = {}
+    for round_ in itertools.count():
         while idle and (stream := next(waiting, None)) is not None:
             live[idle.pop(chance.randrange(len(idle)))] = (stream, 0)
         if not live:
             break
-        turn = list(live)
+        turn = [uid for uid in live if awake.get(uid, 0) <= round_]
         chance.shuffle(turn)
         if not shape.lockstep:
             turn = turn[: chance.randint(1, len(turn))]
@@ -138,6 +139,8 @@ def _interleave(corpus: str, streams: list[TokenStream], shape: Shape, chance: r
                     aborted.extend([uid] if stream.aborted else [])
                 else:
                     live[uid] = (stream, at + 1)
+                    if stream.rest and at + 2 == len(stream.tokens):
+                        awake[uid] = round_ + stream.rest
             batches.extend([rows] if rows else [])
             for uid in aborted:
                 uids.append(uid)

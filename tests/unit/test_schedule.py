@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from harness.convert import from_byte_tokens
-from harness.generate import GENERATORS, MOST_TOKENS
+from harness.generate import GENERATORS
 from harness.model import Event, Program, TokenStream, batch_slices
-from harness.schedule import CROWD, programs, prompt_batches, uid_pool
+from harness.schedule import CROWD, TOGETHER, programs, prompt_batches, uid_pool
 from harness.tokenizer import Vocabulary, load_vocabulary
 
 EXTRA = b"e4 b8\nb8 ad\nad e4\n80 e4\nbf e4\n9f e4\nef bf bd\n20 e4\n0a e4\n"
@@ -63,8 +63,8 @@ def test_eos_stands_first_in_the_middle_last_and_unfinished(vocabulary: Vocabula
     assert places == {"first", "middle", "last"}
 
 
-def test_windows_grow_to_the_longest_stream(vocabulary: Vocabulary) -> None:
-    assert max(len(stream.tokens) for stream in _streams(vocabulary, "windows")) == MOST_TOKENS
+def test_windows_grow_past_4096_tokens(vocabulary: Vocabulary) -> None:
+    assert max(len(stream.tokens) for stream in _streams(vocabulary, "windows")) > 4097
 
 
 @pytest.mark.parametrize("name", sorted(GENERATORS))
@@ -109,11 +109,24 @@ def test_a_crowd_is_larger_than_a_batch(vocabulary: Vocabulary) -> None:
     assert most > 1024
 
 
-def test_limits_pass_16_bits_of_characters_and_12_of_tokens(vocabulary: Vocabulary) -> None:
-    _, by_tokens = _streams(vocabulary, "limits")
+def test_limits_pass_17_bits_of_characters_16_of_short_tokens_and_12_of_any(vocabulary: Vocabulary) -> None:
+    by_characters, by_tokens = _streams(vocabulary, "limits")
     words = Vocabulary({at: f"{at:05}" * 4 for at in range(300)}, frozenset({0}), "other", 0)
-    assert 20 * len(_streams(words, "limits")[0].tokens) > 2**16
+    assert 20 * len(_streams(words, "limits")[0].tokens) > 2**17
+    assert len(by_characters.tokens) > 2**16
     assert len(by_tokens.tokens) == 5000
+
+
+def test_idle_streams_are_silent_for_over_4096_batches(vocabulary: Vocabulary) -> None:
+    streams = _streams(vocabulary, "idle")
+    (program,) = programs("idle", streams, 1, TOGETHER)
+    batch_of = [at for at, size in enumerate(program.batches) for _ in range(size)]
+    last_two: dict[int, tuple[int, int]] = {}
+    for uid, batch in zip(program.uids, batch_of, strict=True):
+        last_two[uid] = (last_two.get(uid, (0, 0))[1], batch)
+    silences = [last - before for before, last in last_two.values()]
+    assert sum(silence > 4096 for silence in silences) == len(streams) - 1
+    assert sorted(tokens for tokens, _ in _played(program)) == sorted(tuple(stream.tokens) for stream in streams)
 
 
 def test_invalid_has_the_first_bytes_of_a_surrogate_at_the_end(vocabulary: Vocabulary) -> None:
