@@ -53,9 +53,8 @@ impl Answerer {
     ) {
         self.chunks.clear();
         self.fed.clear();
-        let mut groups = vec![Group::default()];
+        let (mut groups, mut group) = (Vec::new(), Group::default());
         for request in requests {
-            let mut group = groups.pop().unwrap_or_default();
             match request {
                 Request::Detokenize(token) => {
                     match caught(|| self.streams.feed([token], &mut self.chunks)) {
@@ -83,8 +82,8 @@ impl Answerer {
                     group.sampling_params.push(sampling_params);
                 }
             }
-            groups.push(group);
         }
+        groups.push(group);
         if !self.fed.is_empty() {
             let replies = self.fed.iter().zip(self.chunks.iter()).map(|((uid, finished), chunk)| Frontend {
                 uid: *uid,

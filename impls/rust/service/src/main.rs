@@ -45,7 +45,7 @@ fn run(settings: &Settings) -> Result<(), String> {
     let (tokenizer, streams) = minisgl_tokenizer::load(&settings.tokenizer).map_err(|error| error.to_string())?;
     let answerer = Answerer::new(tokenizer, streams, settings.error_replies);
     let limits = Limits { frame: settings.max_frame, prompt: settings.max_prompt };
-    let stop = Stop::new().map_err(|error| error.to_string())?;
+    let stop = Stop::default();
     let mut context = zmq::Context::new();
     let sockets = Sockets::open(&context, settings)?;
     stop.on_signals().map_err(|error| error.to_string())?;

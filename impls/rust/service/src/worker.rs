@@ -13,8 +13,8 @@ use crate::wire::{Limits, read};
 
 /// Milliseconds without a frame after which a service that was told to stop has drained its requests.
 const QUIET: i64 = 100;
-/// Milliseconds without a frame after which lines that were not shown are spoken of.
-const IDLE: i64 = 1000;
+/// Milliseconds without a frame after which to look for the wish to stop, and lines that were not shown are spoken of.
+const IDLE: i32 = 100;
 
 /// Answers what comes in on its sockets.
 pub struct Worker<W> {
@@ -34,41 +34,34 @@ impl<W: Write> Worker<W> {
 
     /// Answer until told to stop, then what has been received by then.
     pub fn run(&mut self) -> zmq::Result<()> {
+        // Waiting within the call that receives spares the system calls of a poll before it. A signal interrupts
+        // that; one that comes just before is noticed when the wait is over.
+        self.sockets.pull.set_rcvtimeo(IDLE)?;
         while !self.stop.is_set() {
-            if !self.step() {
-                self.wait()?;
+            if !self.step(0)? {
+                self.log.settle();
             }
         }
         // A frame may be on its way from the other end's memory to this one's.
-        while !self.stop.is_overdue() && (self.step() || is_ready(&self.sockets.pull, QUIET)?) {}
+        while !self.stop.is_overdue() && (self.step(DONTWAIT)? || is_ready(&self.sockets.pull, QUIET)?) {}
         self.log.settle();
         self.sockets.leave_within(self.stop.left())
     }
 
-    /// Wait for a request or for the wish to stop.
-    fn wait(&mut self) -> zmq::Result<()> {
-        let mut items = [self.sockets.pull.as_poll_item(POLLIN), self.stop.poll_item()];
-        let patience = if self.log.holds() { IDLE } else { -1 };
-        match zmq::poll(&mut items, patience) {
-            Ok(0) => self.log.settle(),
-            Ok(_) | Err(zmq::Error::EINTR) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Take what is there, up to `local_bs` messages, and answer it. False if there was nothing.
-    fn step(&mut self) -> bool {
+    /// Take a frame, with these flags, and more that are there, up to `local_bs` messages; answer them.
+    /// False if there was nothing.
+    fn step(&mut self, flags: i32) -> zmq::Result<bool> {
         let frames: FrozenVec<Vec<u8>> = FrozenVec::new();
         let (mut requests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
         // Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
         while requests.len() < self.local_bs && frames.len() < self.local_bs && bytes <= self.limits.frame {
-            let Ok(frame) = self.sockets.pull.recv_bytes(DONTWAIT) else { break };
+            let flags = if frames.is_empty() { flags } else { DONTWAIT };
+            let Some(frame) = receive(&self.sockets.pull, flags)? else { break };
             bytes += frame.len();
             read(frames.push_get(frame), self.limits, &mut requests, &mut problems);
         }
         if frames.is_empty() {
-            return false;
+            return Ok(false);
         }
         let Self { answerer, sockets, stop, log, .. } = self;
         answerer.answer(requests, &mut problems, |end, frame| match end {
@@ -76,7 +69,16 @@ impl<W: Write> Worker<W> {
             End::Backend => send(&sockets.backend, frame, "back end", stop, log),
         });
         self.log.problems(&problems);
-        true
+        Ok(true)
+    }
+}
+
+/// The next frame; none if there is none in time, or if a signal comes first.
+fn receive(pull: &Socket, flags: i32) -> zmq::Result<Option<Vec<u8>>> {
+    match pull.recv_bytes(flags) {
+        Ok(frame) => Ok(Some(frame)),
+        Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

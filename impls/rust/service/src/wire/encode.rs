@@ -27,12 +27,11 @@ macro_rules! put {
 pub fn encode_frontend<'a>(replies: impl ExactSizeIterator<Item = Frontend<'a>>, out: &mut ByteBuf) {
     begin(out, "BatchFrontendMsg", replies.len());
     for reply in replies {
-        put!(write_map_len(out, 4));
-        class(out, "UserReply");
-        uid(out, reply.uid);
-        put!(write_str(out, "incremental_output"));
+        out.as_mut_vec().extend_from_slice(b"\x84\xa8__type__\xa9UserReply\xa3uid");
+        put!(write_uint(out, reply.uid));
+        out.as_mut_vec().extend_from_slice(b"\xb2incremental_output");
         put!(write_str(out, reply.text));
-        put!(write_str(out, "finished"));
+        out.as_mut_vec().extend_from_slice(b"\xa8finished");
         put!(write_bool(out, reply.finished));
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use minisgl_tokenizer::{DetokenizeRequest, Message, PromptInput};
+use rmp::decode::{read_bool, read_int};
 
 use super::value::{Wrong, are_texts, array, boolean, map, split, text, unsigned};
 use crate::visible::visible;
@@ -74,14 +75,11 @@ pub fn read<'a>(frame: &'a [u8], limits: Limits, requests: &mut Vec<Request<'a>>
         let message = format!("frame of {} bytes, the limit is {}", frame.len(), limits.frame);
         return problems.push(Problem::new("long-frame", message, None));
     }
-    let fields = split(frame).and_then(|(value, rest)| {
-        if rest.is_empty() { Fields::read(value) } else { Err(format!("{} bytes follow the value", rest.len())) }
-    });
-    match fields {
+    match Fields::read(frame) {
         Err(wrong) => problems.push(Problem::new("bad-frame", wrong, None)),
         Ok(fields) if fields.class == Some("BatchTokenizerMsg") => match fields.items() {
             Err(wrong) => problems.push(Problem::new("bad-frame", wrong, None)),
-            Ok(items) => items.for_each(|item| take(Fields::read(item), limits, requests, problems)),
+            Ok((count, items)) => take_all(count, items, limits, requests, problems),
         },
         Ok(fields) => {
             let before = problems.len();
@@ -93,6 +91,36 @@ pub fn read<'a>(frame: &'a [u8], limits: Limits, requests: &mut Vec<Request<'a>>
             }
         }
     }
+}
+
+/// Take the messages of a batch, whose structure has been checked.
+fn take_all<'a>(
+    count: u32,
+    mut items: &'a [u8],
+    limits: Limits,
+    requests: &mut Vec<Request<'a>>,
+    problems: &mut Vec<Problem>,
+) {
+    for _ in 0..count {
+        if let Some((token, rest)) = usual_token(items) {
+            requests.push(Request::Detokenize(token));
+            items = rest;
+        } else if let Ok((item, rest)) = split(items) {
+            take(Fields::read(item), limits, requests, problems);
+            items = rest;
+        }
+    }
+}
+
+/// A token whose fields have their usual order, and what follows it: nearly all messages are such.
+fn usual_token(bytes: &[u8]) -> Option<(DetokenizeRequest, &[u8])> {
+    let mut rest = bytes.strip_prefix(b"\x84\xa8__type__\xadDetokenizeMsg\xa3uid")?;
+    let uid = read_int(&mut rest).ok().filter(|uid| *uid <= LAST_UID)?;
+    rest = rest.strip_prefix(b"\xaanext_token")?;
+    let token = read_int(&mut rest).ok()?;
+    rest = rest.strip_prefix(b"\xa8finished")?;
+    let finished = read_bool(&mut rest).ok()?;
+    Some((DetokenizeRequest { uid, token, finished }, rest))
 }
 
 fn take<'a>(
@@ -139,6 +167,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// The fields of a map that the bytes are, with nothing after it.
     fn read(bytes: &'a [u8]) -> Result<Self, Wrong> {
         let (pairs, mut rest) = map(bytes).ok_or("expected a map")?;
         let mut fields = Self::default();
@@ -161,20 +190,16 @@ impl<'a> Fields<'a> {
             };
             *slot = Some(value);
         }
-        Ok(fields)
+        if rest.is_empty() { Ok(fields) } else { Err(format!("{} bytes follow the value", rest.len())) }
     }
 
-    /// The messages of a batch.
-    fn items(&self) -> Result<impl Iterator<Item = &'a [u8]> + use<'a>, Wrong> {
-        let (count, mut rest) = self.data.and_then(array).ok_or("expected an array as `data`")?;
+    /// How many messages a batch has, and their bytes.
+    fn items(&self) -> Result<(u32, &'a [u8]), Wrong> {
+        let (count, items) = self.data.and_then(array).ok_or("expected an array as `data`")?;
         if count > MOST_MESSAGES {
             return Err(format!("{count} messages, the limit is {MOST_MESSAGES}"));
         }
-        Ok((0..count).map_while(move |_| {
-            let (item, after) = split(rest).ok()?;
-            rest = after;
-            Some(item)
-        }))
+        Ok((count, items))
     }
 
     fn request(&self) -> Result<Request<'a>, Wrong> {

@@ -16,28 +16,37 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), Wrong> {
     Ok(bytes.split_at(bytes.len() - rest.len()))
 }
 
-/// Skip one value. Takes no more memory than the depth, whatever length the bytes claim.
+/// Skip one value. Takes no memory that depends on what the bytes claim.
 fn skip(rest: &mut &[u8]) -> Result<(), Wrong> {
+    let values = skip_one(rest)?;
+    if values == 0 {
+        return Ok(());
+    }
     // How many values are left at each depth.
-    let mut open: Vec<u64> = vec![1];
-    while let Some(left) = open.last_mut() {
-        if *left == 0 {
-            open.pop();
+    let mut open = [0; DEEPEST];
+    open[0] = values;
+    let mut depth = 1;
+    while depth > 0 {
+        if open[depth - 1] == 0 {
+            depth -= 1;
             continue;
         }
-        *left -= 1;
-        let (size, values) = extent(rest)?;
-        let size =
-            usize::try_from(size).ok().filter(|size| *size <= rest.len()).ok_or("the frame ends within a value")?;
-        *rest = &rest[size..];
+        open[depth - 1] -= 1;
+        let values = skip_one(rest)?;
         if values > 0 {
-            if open.len() >= DEEPEST {
-                return Err(format!("values nest deeper than {DEEPEST}"));
-            }
-            open.push(values);
+            *open.get_mut(depth).ok_or_else(|| format!("values nest deeper than {DEEPEST}"))? = values;
+            depth += 1;
         }
     }
     Ok(())
+}
+
+/// Skip a value up to the values that it is made of, and say how many those are.
+fn skip_one(rest: &mut &[u8]) -> Result<u64, Wrong> {
+    let (size, values) = extent(rest)?;
+    let size = usize::try_from(size).ok().filter(|size| *size <= rest.len()).ok_or("the frame ends within a value")?;
+    *rest = &rest[size..];
+    Ok(values)
 }
 
 /// After a value's marker: the bytes of its content, and the values that it is made of. Takes the marker.

@@ -25,7 +25,7 @@ fn inside(local_bs: usize) -> Inside {
     let (frontend, to_frontend) = pair("frontend", PULL, PUSH);
     let sockets = Sockets { pull, backend: to_backend, frontend: to_frontend };
     let limits = Limits { frame: 1000, prompt: 1000 };
-    let worker = Worker::new(sockets, answerer(false), limits, local_bs, Stop::new().unwrap(), Log::new(Vec::new()));
+    let worker = Worker::new(sockets, answerer(false), limits, local_bs, Stop::default(), Log::new(Vec::new()));
     Inside { worker, push, backend, frontend }
 }
 
@@ -54,9 +54,9 @@ fn frames_are_merged_until_there_are_enough_messages() {
     inside.send(&batch(&vec![token(1, 97, false); 4]));
     inside.send(&token(1, 97, false));
     inside.send(&token(1, 97, false));
-    assert!(inside.worker.step());
-    assert!(inside.worker.step());
-    assert!(!inside.worker.step());
+    assert!(inside.worker.step(DONTWAIT).unwrap());
+    assert!(inside.worker.step(DONTWAIT).unwrap());
+    assert!(!inside.worker.step(DONTWAIT).unwrap());
     assert_eq!(sizes(&inside.frontend), [5, 2]);
 }
 
@@ -67,7 +67,7 @@ fn bad_frames_and_their_bytes_do_not_keep_the_good_ones_waiting() {
     for _ in 0..10 {
         inside.send(&[0x07]);
     }
-    assert!(inside.worker.step());
+    assert!(inside.worker.step(DONTWAIT).unwrap());
     assert_eq!(sizes(&inside.frontend), [1]);
     assert_eq!(inside.log().lines().count(), 3);
 
@@ -76,7 +76,7 @@ fn bad_frames_and_their_bytes_do_not_keep_the_good_ones_waiting() {
     for _ in 0..10 {
         inside.send(&[0; 600]);
     }
-    assert!(inside.worker.step());
+    assert!(inside.worker.step(DONTWAIT).unwrap());
     assert_eq!(sizes(&inside.frontend), [1]);
     assert_eq!(inside.log().lines().count(), 2);
 }
@@ -88,7 +88,7 @@ fn told_to_stop_it_answers_what_is_there() {
         inside.send(&token(uid, 97, true));
         inside.send(&abort(uid));
     }
-    inside.worker.stop.set().unwrap();
+    inside.worker.stop.set();
     inside.worker.run().unwrap();
     assert_eq!((sizes(&inside.frontend).len(), sizes(&inside.backend).len()), (50, 50));
 }
@@ -99,7 +99,7 @@ fn lines_that_were_not_shown_are_spoken_of() {
     for _ in 0..150 {
         inside.send(&[0x07]);
     }
-    inside.worker.stop.set().unwrap();
+    inside.worker.stop.set();
     inside.worker.run().unwrap();
     assert_eq!(inside.log().lines().last(), Some("and 50 more lines, not shown"));
 }
