@@ -25,6 +25,10 @@ class RustBackend:
         """Feed a batch of tokens: one chunk of new text a request."""
         return self._worker.detokenize(requests)
 
+    def detokenize_columns(self, uids: array[int], tokens: array[int], finished: bytes) -> list[str]:
+        """`detokenize` for a batch in columns."""
+        return self._worker.detokenize_columns(uids, tokens, finished)
+
     def abort(self, uid: int) -> None:
         """Forget the stream `uid`."""
         self._worker.abort(uid)

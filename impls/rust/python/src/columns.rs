@@ -1,41 +1,56 @@
 //! Detokenize requests out of Python objects and buffers, checked.
 
+use std::fmt::Display;
+
 use minisgl_tokenizer::DetokenizeRequest;
-use pyo3::buffer::{Element, PyBuffer};
+use pyo3::buffer::{Element, ElementType, PyUntypedBuffer};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyMemoryView;
 
-/// The requests of a batch of objects with `uid`, `next_token` and `finished`.
-pub fn from_objects(requests: &Bound<'_, PyAny>) -> PyResult<Vec<DetokenizeRequest>> {
+/// The requests of a batch of objects with `uid`, `next_token` and `finished`, added to `rows`.
+pub fn read_objects(requests: &Bound<'_, PyAny>, rows: &mut Vec<DetokenizeRequest>) -> PyResult<()> {
     let py = requests.py();
     let (uid_name, token_name, finished_name) =
         (intern!(py, "uid"), intern!(py, "next_token"), intern!(py, "finished"));
-    let mut made = Vec::with_capacity(requests.len()?);
+    rows.reserve(requests.len()?);
     for request in requests.try_iter()? {
         let request = request?;
         let uid = uid(&request.getattr(uid_name)?)?;
         let token = request.getattr(token_name)?;
         let Ok(token) = token.extract() else { return Err(bad_token(uid, &token)) };
         let finished = request.getattr(finished_name)?.is_truthy()?;
-        made.push(DetokenizeRequest { uid, token, finished });
+        rows.push(DetokenizeRequest { uid, token, finished });
     }
-    Ok(made)
+    Ok(())
 }
 
-/// The requests of a batch in three columns.
-pub fn from_buffers(
+/// The requests of a batch in three columns, added to `rows`.
+pub fn read_buffers(
     uids: &Bound<'_, PyAny>,
     tokens: &Bound<'_, PyAny>,
     finished: &Bound<'_, PyAny>,
-) -> PyResult<Vec<DetokenizeRequest>> {
-    let (uids, tokens, finished) = (uid_column(uids)?, token_column(tokens)?, finished_column(finished)?);
-    if uids.len() != tokens.len() || uids.len() != finished.len() {
-        let lengths = format!("{}, {} and {}", uids.len(), tokens.len(), finished.len());
+    rows: &mut Vec<DetokenizeRequest>,
+) -> PyResult<()> {
+    let columns = [PyUntypedBuffer::get(uids)?, PyUntypedBuffer::get(tokens)?, bytes_of(finished)?];
+    let lengths = columns.each_ref().map(PyUntypedBuffer::item_count);
+    if lengths != [lengths[0]; 3] {
+        let lengths = format!("{}, {} and {}", lengths[0], lengths[1], lengths[2]);
         return Err(PyValueError::new_err(format!("the columns are not of the same length: {lengths}")));
     }
-    let rows = uids.into_iter().zip(tokens).zip(finished);
-    Ok(rows.map(|((uid, token), finished)| DetokenizeRequest { uid, token, finished }).collect())
+    let py = uids.py();
+    let [uids, tokens, finished] = &columns;
+    rows.reserve(lengths[0]);
+    let start = rows.len();
+    read_uids(py, uids, |uid| rows.push(DetokenizeRequest { uid, token: 0, finished: false }))?;
+    let mut fed = rows[start..].iter_mut();
+    read_tokens(py, tokens, |token| fed.next().into_iter().for_each(|row| row.token = token))?;
+    let mut fed = rows[start..].iter_mut();
+    each::<u8>(py, finished, |byte| {
+        fed.next().into_iter().for_each(|row| row.finished = byte != 0);
+        Ok(())
+    })
 }
 
 /// A uid from 0 to 2^64 - 1.
@@ -47,62 +62,61 @@ fn bad_token(uid: u64, value: &Bound<'_, PyAny>) -> PyErr {
     PyValueError::new_err(format!("uid {uid}: {value:?} is not a token id; ids are from 0 to 2**32 - 1"))
 }
 
-fn uid_column(values: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
-    if let Some(uids) = column::<u64>(values)? {
-        return Ok(uids);
+fn read_uids(py: Python<'_>, column: &PyUntypedBuffer, mut take: impl FnMut(u64)) -> PyResult<()> {
+    match ElementType::from_format(column.format()) {
+        ElementType::UnsignedInteger { bytes: 8 } => each::<u64>(py, column, |uid| {
+            take(uid);
+            Ok(())
+        }),
+        ElementType::SignedInteger { bytes: 8 } => each::<i64>(py, column, |uid| {
+            take(u64::try_from(uid).map_err(|_| PyValueError::new_err(format!("{uid} is not a uid")))?);
+            Ok(())
+        }),
+        _ => Err(wrong_type("uids", "64-bit integers")),
     }
-    let uids = column::<i64>(values)?.ok_or_else(|| wrong_type("uids", "64-bit integers"))?;
-    uids.into_iter()
-        .map(|uid| u64::try_from(uid).map_err(|_| PyValueError::new_err(format!("{uid} is not a uid"))))
-        .collect()
 }
 
-fn token_column(values: &Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
-    if let Some(tokens) = column::<u32>(values)? {
-        return Ok(tokens);
+fn read_tokens(py: Python<'_>, column: &PyUntypedBuffer, take: impl FnMut(u32)) -> PyResult<()> {
+    match ElementType::from_format(column.format()) {
+        ElementType::UnsignedInteger { bytes: 4 } => each_checked::<u32>(py, column, take),
+        ElementType::SignedInteger { bytes: 4 } => each_checked::<i32>(py, column, take),
+        ElementType::UnsignedInteger { bytes: 8 } => each_checked::<u64>(py, column, take),
+        ElementType::SignedInteger { bytes: 8 } => each_checked::<i64>(py, column, take),
+        _ => Err(wrong_type("tokens", "32-bit or 64-bit integers")),
     }
-    if let Some(tokens) = column::<i32>(values)? {
-        return checked(tokens);
-    }
-    if let Some(tokens) = column::<u64>(values)? {
-        return checked(tokens);
-    }
-    checked(column::<i64>(values)?.ok_or_else(|| wrong_type("tokens", "32-bit or 64-bit integers"))?)
 }
 
-fn checked<T: Copy + std::fmt::Display + TryInto<u32>>(tokens: Vec<T>) -> PyResult<Vec<u32>> {
-    tokens
-        .into_iter()
-        .map(|token| {
-            token
-                .try_into()
-                .map_err(|_| PyValueError::new_err(format!("{token} is not a token id; ids are from 0 to 2**32 - 1")))
-        })
-        .collect()
+fn each_checked<T: Element + Display + TryInto<u32>>(
+    py: Python<'_>,
+    column: &PyUntypedBuffer,
+    mut take: impl FnMut(u32),
+) -> PyResult<()> {
+    each::<T>(py, column, |token| {
+        take(
+            token.try_into().map_err(|_| {
+                PyValueError::new_err(format!("{token} is not a token id; ids are from 0 to 2**32 - 1"))
+            })?,
+        );
+        Ok(())
+    })
 }
 
-fn finished_column(values: &Bound<'_, PyAny>) -> PyResult<Vec<bool>> {
-    if let Some(bytes) = column::<u8>(values)? {
-        return Ok(as_booleans(bytes));
+/// The items of a column, in order.
+fn each<T: Element>(py: Python<'_>, column: &PyUntypedBuffer, take: impl FnMut(T) -> PyResult<()>) -> PyResult<()> {
+    column.as_typed::<T>()?.to_vec(py)?.into_iter().try_for_each(take)
+}
+
+/// The column `finished` as bytes: booleans have a format of their own, and one byte each.
+fn bytes_of(finished: &Bound<'_, PyAny>) -> PyResult<PyUntypedBuffer> {
+    let buffer = PyUntypedBuffer::get(finished)?;
+    if buffer.item_size() != 1 {
+        return Err(wrong_type("finished", "booleans or bytes"));
     }
-    // Booleans have a format of their own, and one byte each.
-    let view = values.py().import("builtins")?.getattr("memoryview")?.call1((values,))?;
-    let size: usize = view.getattr("itemsize")?.extract()?;
-    let bytes = if size == 1 { column::<u8>(&view.call_method1("cast", ("B",))?)? } else { None };
-    bytes.map(as_booleans).ok_or_else(|| wrong_type("finished", "booleans or bytes"))
-}
-
-fn as_booleans(bytes: Vec<u8>) -> Vec<bool> {
-    bytes.into_iter().map(|byte| byte != 0).collect()
-}
-
-/// A buffer's items, if they are of this type.
-fn column<T: Element>(values: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
-    match PyBuffer::<T>::get(values) {
-        Ok(buffer) => buffer.to_vec(values.py()).map(Some),
-        Err(error) if error.is_instance_of::<pyo3::exceptions::PyBufferError>(values.py()) => Ok(None),
-        Err(error) => Err(error),
+    if matches!(ElementType::from_format(buffer.format()), ElementType::UnsignedInteger { .. }) {
+        return Ok(buffer);
     }
+    let py = finished.py();
+    PyUntypedBuffer::get(&PyMemoryView::from(finished)?.call_method1(intern!(py, "cast"), (intern!(py, "B"),))?)
 }
 
 fn wrong_type(column: &str, wanted: &str) -> PyErr {

@@ -10,16 +10,23 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
 
-use crate::columns::{self, from_buffers, from_objects, uid};
+use crate::columns::{self, read_buffers, read_objects, uid};
 use crate::prompts::prompt;
+
+/// A batch on its way: requests, and the answers to them.
+#[derive(Default)]
+struct Batch {
+    requests: Vec<DetokenizeRequest>,
+    chunks: Chunks,
+}
 
 /// The tokenizer of a folder, and the streams that it turns back into text.
 #[pyclass(frozen, module = "minisgl_tokenizer")]
 pub struct TokenizerWorker {
     tokenizer: TokenizeManager,
     streams: Mutex<DetokenizeManager>,
-    /// Chunks to be used again, so that a batch allocates nothing.
-    spare: Mutex<Vec<Chunks>>,
+    /// To be used again, so that a batch allocates nothing.
+    spare: Mutex<Vec<Batch>>,
     /// The text of each token that was ever a chunk by itself, as a Python object.
     texts: Vec<PyOnceLock<Py<PyString>>>,
 }
@@ -66,7 +73,7 @@ impl TokenizerWorker {
 
     /// Feed a batch of tokens: one chunk of new text a request.
     fn detokenize<'py>(&self, py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        self.feed(py, &from_objects(requests)?)
+        self.feed(py, |rows| read_objects(requests, rows))
     }
 
     /// `detokenize` for a batch in columns of equal length.
@@ -77,7 +84,7 @@ impl TokenizerWorker {
         tokens: &Bound<'py, PyAny>,
         finished: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
-        self.feed(py, &from_buffers(uids, tokens, finished)?)
+        self.feed(py, |rows| read_buffers(uids, tokens, finished, rows))
     }
 
     /// Forget a stream: its next token begins a new one.
@@ -99,19 +106,23 @@ impl TokenizerWorker {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spares(&self) -> MutexGuard<'_, Vec<Chunks>> {
+    fn spares(&self) -> MutexGuard<'_, Vec<Batch>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn feed<'py>(&self, py: Python<'py>, requests: &[DetokenizeRequest]) -> PyResult<Bound<'py, PyList>> {
-        let chunks = py.detach(|| {
-            let mut chunks = self.spares().pop().unwrap_or_default();
-            chunks.clear();
-            self.lock().feed(requests.iter().copied(), &mut chunks);
-            chunks
-        });
-        let texts = PyList::new(py, chunks.iter().map(|chunk| self.text(py, chunk)));
-        self.spares().push(chunks);
+    /// Answer the requests that `read` adds to a batch.
+    fn feed<'py>(
+        &self,
+        py: Python<'py>,
+        read: impl FnOnce(&mut Vec<DetokenizeRequest>) -> PyResult<()>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let mut batch = self.spares().pop().unwrap_or_default();
+        batch.requests.clear();
+        batch.chunks.clear();
+        read(&mut batch.requests)?;
+        py.detach(|| self.lock().feed(batch.requests.iter().copied(), &mut batch.chunks));
+        let texts = PyList::new(py, batch.chunks.iter().map(|chunk| self.text(py, chunk)));
+        self.spares().push(batch);
         texts
     }
 

@@ -80,6 +80,13 @@ impl Detokenizer for ByteLevel {
         self.joined.clear();
         self.joined.extend_from_slice(stream.unfinished.get());
         self.joined.extend_from_slice(self.bytes.get(token));
+        if stream.held.is_empty()
+            && let Some(text) = str::from_utf8(&self.joined).ok().filter(|text| is_whole(text))
+        {
+            chunks.push_text(text);
+            self.open.remove(&uid);
+            return;
+        }
         let mut rest: &[u8] = &[];
         stream.held.write(|text| rest = decode(&self.joined, text));
         stream.unfinished = Unfinished::new(rest);

@@ -18,6 +18,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether there is no text, and none was shown.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.sent == 0
+    }
+
     /// Whether the text is one that commits: not empty, and not ending in U+FFFD.
     pub fn is_whole(&self) -> bool {
         !self.text.is_empty() && !self.text.ends_with(REPLACEMENT)
