@@ -66,6 +66,12 @@ class Link:
             self.close(grace=0)
             raise
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, frame: bytes) -> None:
         """Send a frame to the worker. Never waits."""
         self._push.send(frame, zmq.NOBLOCK)

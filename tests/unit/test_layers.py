@@ -29,7 +29,12 @@ ROWS = (
     {"report"},
     {"cli"},
 )
-ONLY_IN = {"pyarrow": {"golden"}, "tokenizers": {"tokenizer"}, "transformers": {"tokenizer"}, "impls": set[str]()}
+ONLY_IN = {
+    "pyarrow": {"golden"},
+    "tokenizers": {"tokenizer", "bench"},
+    "transformers": {"tokenizer"},
+    "impls": set[str](),
+}
 
 
 def _modules() -> list[pathlib.Path]:

@@ -1,22 +1,19 @@
-"""Timings of the harness itself, as ratios within one run: its own cost a message, and its share of a real run."""
+"""What the harness itself costs a message, and its share of a run of the gate."""
 
 from __future__ import annotations
 
-import os
 import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
 from harness.adapters.direct import DirectConnection
 from harness.assets import read_pins, resolve
+from harness.bench.figures import Cell, Column, Report
 from harness.golden import DetokenizeCase, read_detokenize, read_manifest, verify
 from harness.model import DetokenizeRequest
+from harness.packages import Announce
 from harness.project import Project
 from harness.protocol import Backend, Factory
 from harness.targets import find_target, load_factory
@@ -69,33 +66,43 @@ class TimedBackend:
         self._backend.abort(uid)
 
 
-def run(project: Project, console: Console) -> int:
-    """Measure on the goldens of every pinned tokenizer and print a table of medians."""
+def run(project: Project, announce: Announce) -> Report:
+    """Measure on the goldens of every pinned tokenizer, with a table of answers and with `impls/python`."""
     target = find_target("python", project.impls)
-    table = Table(
-        *("tokenizer", "messages", "messages/s with a table", "with impls/python", "harness's share"),
-        title=f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-    )
+    rows: list[tuple[Cell, ...]] = []
     everything: list[Timing] = []
     for pin in read_pins(project.corpora):
-        folder = resolve(pin.name, project.corpora)
+        announce(f"share: {pin.name}")
+        folder = resolve(pin.name, project.corpora, announce)
         paths = _goldens(project.goldens / pin.name)
         chunks = [chunk for path in paths for case in read_detokenize(path) for chunk in case.expected.values()]
         bare = [_table_run(paths, chunks) for _ in range(_ROUNDS)]
         real = [_real_run(paths, load_factory(target.spec), folder) for _ in range(_ROUNDS)]
         everything.append(sorted(real, key=lambda timing: timing.total)[_ROUNDS // 2])
-        table.add_row(
-            pin.name,
-            f"{bare[0].messages:,}",
-            f"{statistics.median(timing.messages / timing.total for timing in bare):,.0f}",
-            f"{statistics.median(timing.messages / timing.total for timing in real):,.0f}",
-            f"{statistics.median(1 - timing.inside / timing.total for timing in real):.1%}",
+        rows.append(
+            (
+                pin.name,
+                bare[0].messages,
+                statistics.median(timing.messages / timing.total for timing in bare),
+                statistics.median(timing.messages / timing.total for timing in real),
+                statistics.median(1 - timing.inside / timing.total for timing in real),
+            )
         )
     messages, total = sum(timing.messages for timing in everything), sum(timing.total for timing in everything)
     share = 1 - sum(timing.inside for timing in everything) / total
-    table.add_row("all", f"{messages:,}", "", f"{messages / total:,.0f}", f"{share:.1%}")
-    console.print(table)
-    return 0
+    rows.append(("all", messages, None, messages / total, share))
+    return Report(
+        "The harness's own share of a run in one process",
+        (
+            Column("tokenizer"),
+            Column("messages", ",d"),
+            Column("messages/s with a table", ",.0f"),
+            Column("with impls/python", ",.0f"),
+            Column("harness's share", ".1%"),
+        ),
+        tuple(rows),
+        (f"medians of {_ROUNDS} rounds over all goldens; the table answers what is expected, and costs nothing",),
+    )
 
 
 def _table_run(paths: Sequence[pathlib.Path], chunks: Sequence[str]) -> Timing:

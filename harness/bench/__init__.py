@@ -1,0 +1,1 @@
+"""Timings and memory: of the harness, and of the implementations in one run, as tables of figures."""
