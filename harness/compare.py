@@ -186,6 +186,8 @@ def _classify_chunk(
         return Kind.LOST, "this part is never sent"
     if want.endswith(have):
         return Kind.LOST, "the beginning of the chunk is not sent"
+    if have and _is_within(have, want):
+        return Kind.LOST, "part of the chunk is not sent"
     if have.startswith(want):
         extra = have[len(want) :]
         was_sent = (sent + want).endswith(extra)
@@ -196,6 +198,8 @@ def _classify_chunk(
             return Kind.DOUBLED, "this part was sent before"
         if last or extra.strip("\ufffd") in fed:
             return Kind.EARLY, "the reference holds this back, and never shows it"
+        if _is_within(due, follows):
+            return Kind.EARLY, "the reference never shows this, and nothing is missing for it"
     if have.endswith(want) and sent.endswith(have.removesuffix(want)):
         return Kind.DOUBLED, "the chunk begins with what was sent before"
     return Kind.REPLACED, "the chunk is another text"
@@ -204,6 +208,12 @@ def _classify_chunk(
 def _resembles(text: str, one: str, other: str) -> bool:
     """Whether a text is like the one for longer than it is like the other, or all of the one."""
     return text == one or _common(text, one) > _common(text, other)
+
+
+def _is_within(text: str, whole: str) -> bool:
+    """Whether a text is left of another if some characters are taken out."""
+    remaining = iter(whole)
+    return all(char in remaining for char in text)
 
 
 def _text_of(tokens: Sequence[int], vocabulary: Vocabulary) -> str:

@@ -122,6 +122,18 @@ def test_text_of_no_stream_before_the_first_chunk_is_from_an_earlier_case(
     assert ("a case before it" in divergence.note) is (kind == Kind.CROSSED)
 
 
+@pytest.mark.parametrize(
+    ("kind", "got"),
+    [(Kind.LOST, ["ac", "d", "e"]), (Kind.EARLY, ["abc!", "d", "!e"]), (Kind.REPLACED, ["abc!", "d", "!"])],
+    ids=["inside", "added", "in place of another"],
+)
+def test_what_is_only_left_out_is_lost_and_only_added_early(kind: Kind, got: list[str], vocabulary: Vocabulary) -> None:
+    program = Program("c/x", [1, 1, 1], [ord("a")] * 3, [FEED, FEED, FINISH], [1, 1, 1])
+    divergence = compare_chunks(program, ["abc", "d", "e"], got, vocabulary)
+    assert divergence is not None
+    assert divergence.kind == kind
+
+
 def test_a_part_is_lost_if_only_the_end_of_what_was_due_follows(vocabulary: Vocabulary) -> None:
     program = Program("c/x", [1] * 4, [ord(char) for char in "abca"], [FEED] * 3 + [FINISH], [1] * 4)
     divergence = compare_chunks(program, ["a", "b", "c", "a"], ["", "", "", "a"], vocabulary)
