@@ -35,11 +35,13 @@ _BLOCKS = (
     (0x2F800, 0x2FA1F),
 )
 _NOT_IDEOGRAPHS = (
+    (0x0E00, 0x0E7F),  # Thai
     (0x1100, 0x11FF),  # Hangul Jamo
     (0x2E80, 0x2EFF),  # radicals
     (0x2F00, 0x2FDF),
     (0x2FF0, 0x2FFF),  # ideographic description
     (0x3000, 0x303F),  # punctuation
+    (0x3005, 0x3007),  # of the Han script, and no ideographs of the rule
     (0x3040, 0x309F),  # Hiragana
     (0x30A0, 0x30FF),  # Katakana
     (0x3100, 0x312F),  # Bopomofo
@@ -57,17 +59,21 @@ _NOT_IDEOGRAPHS = (
     (0xD7B0, 0xD7FF),
     (0xFE10, 0xFE1F),  # vertical forms
     (0xFE30, 0xFE4F),  # compatibility forms
+    (0xFE50, 0xFE6F),  # small forms
     (0xFF00, 0xFFEF),  # full and half width
     (0x16FE0, 0x16FFF),
     (0x17000, 0x187FF),  # Tangut
+    (0x18B00, 0x18CFF),  # Khitan
     (0x1AFF0, 0x1AFFF),
     (0x1B000, 0x1B0FF),  # Kana supplement
+    (0x1B170, 0x1B2FF),  # Nushu
     (0x1F200, 0x1F2FF),  # enclosed ideographs
     (0x1F300, 0x1F5FF),
     (0x2CEB0, 0x2EBEF),  # Extension F
     (0x2EBF0, 0x2EE5F),  # Extension I
     (0x30000, 0x3134F),  # Extension G
     (0x31350, 0x323AF),  # Extension H
+    (0x323B0, 0x3347F),  # Extension J
     (0xE0100, 0xE01EF),  # variation selectors
 )
 _NOT_UTF8 = (

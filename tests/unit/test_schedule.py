@@ -11,7 +11,7 @@ from harness.model import Event, Program, TokenStream, batch_slices
 from harness.schedule import CROWD, TOGETHER, programs, prompt_batches, uid_pool
 from harness.tokenizer import Vocabulary, load_vocabulary
 
-EXTRA = b"e4 b8\nb8 ad\nad e4\n80 e4\nbf e4\n9f e4\nef bf bd\n20 e4\n0a e4\n"
+EXTRA = b"e4 b8\n85 e4\n87 e4\nb8 ad\nad e4\n80 e4\nbf e4\n9f e4\nef bf bd\n20 e4\n0a e4\n"
 BLOCK_ENDS = (
     "\u3400\u4dbf\u4e00\u9fff\uf900\ufaff\U00020000\U0002a6df"
     "\U0002a700\U0002b73f\U0002b740\U0002b81f\U0002b820\U0002ceaf\U0002f800\U0002fa1f"
@@ -49,7 +49,7 @@ def test_splits_cut_characters_of_every_length_everywhere(vocabulary: Vocabulary
 
 def test_cuts_reach_the_ends_of_every_block(vocabulary: Vocabulary) -> None:
     found = {_bytes(vocabulary, stream) for stream in _streams(vocabulary, "cuts")}
-    for char in [*BLOCK_ENDS, "\u3000", "\n", " "]:
+    for char in [*BLOCK_ENDS, "\u3000", "\u3005", "\u3007", "\n", " "]:
         assert any(char.encode() + b"\xe4" in data for data in found), char
 
 
