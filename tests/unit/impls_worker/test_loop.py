@@ -93,6 +93,15 @@ def test_bad_frames_do_not_keep_the_good_ones_waiting(inside: Callable[[int], In
     assert len(worker.log) == 3
 
 
+def test_bytes_of_bad_frames_do_not_keep_the_good_ones_waiting(inside: Callable[[int], Inside]) -> None:
+    worker = inside(1000)
+    worker.worker.reader = RequestReader(max_frame_bytes=1000)
+    worker.send(token(1, 97), *["x" * 600] * 10)
+    assert worker.worker.step()
+    assert worker.answers(worker.frontend) == [(1, "1")]
+    assert len(worker.log) == 2
+
+
 def test_a_frame_full_of_bad_messages_is_a_few_lines(inside: Callable[[int], Inside]) -> None:
     worker = inside(1)
     worker.send({"__type__": "BatchTokenizerMsg", "data": [token(1, 97), *[token(2, -1)] * 1000]})
