@@ -4,7 +4,7 @@ use rmp::Marker;
 use rmp::decode::{RmpRead, read_marker};
 
 /// Values nest no deeper in any message of the wire, by far.
-const DEEPEST: usize = 64;
+const DEEPEST: usize = 62;
 
 /// Why bytes are not what they should be.
 pub type Wrong = String;
