@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import shlex
-from typing import Annotated
 
-import cyclopts
 from rich.console import Console
 
 from harness.cli.app import Names, app, waiting
@@ -18,7 +16,7 @@ from harness.project import find_project
 def bench(
     *tables: str,
     json: pathlib.Path | None = None,
-    worker: Annotated[Names, cyclopts.Parameter(allow_leading_hyphen=True)] = (),
+    worker: Names = (),
 ) -> int:
     """Time the harness and the implementations, as ratios in one run.
 
