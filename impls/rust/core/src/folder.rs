@@ -25,25 +25,56 @@ pub struct TokenizerFolder {
     pub(crate) definition: Definition,
 }
 
-/// The parts of tokenizer.json that the detokenizer is made of.
+/// The parts of tokenizer.json that the detokenizer is made of, and that tell the family of the tokenizer.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Definition {
     #[serde(default)]
     pub added_tokens: Vec<AddedToken>,
     #[serde(default)]
+    pub normalizer: Option<Value>,
+    #[serde(default)]
+    pub pre_tokenizer: Option<Value>,
+    #[serde(default)]
     pub decoder: Option<Value>,
-    model: Model,
+    pub model: Model,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AddedToken {
     pub id: u32,
     pub content: String,
+    #[serde(flatten)]
+    pub flags: Map<String, Value>,
+}
+
+impl AddedToken {
+    /// Whether it is looked for in a text as it is, wherever it stands.
+    pub fn is_plain(&self) -> bool {
+        ["normalized", "single_word", "lstrip", "rstrip"]
+            .iter()
+            .all(|flag| self.flags.get(*flag) == Some(&false.into()))
+    }
 }
 
 #[derive(Debug, Deserialize)]
-struct Model {
+pub(crate) struct Model {
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub byte_fallback: Option<bool>,
+    dropout: Option<f64>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
     vocab: Vocab,
+}
+
+impl Model {
+    /// Whether it is BPE that drops no merge, with pieces alike at any place in a word.
+    pub fn is_plain_bpe(&self) -> bool {
+        let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];
+        self.kind.as_deref() == Some("BPE")
+            && self.dropout.is_none_or(|chance| chance == 0.0)
+            && affixes.into_iter().flatten().all(String::is_empty)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +122,11 @@ impl TokenizerFolder {
             config.get("chat_template").and_then(default_template)
         };
         Ok(Self { path: path.to_owned(), tokenizer_json, special_tokens, template, definition })
+    }
+
+    /// An error that says why tokenizer.json can't be used.
+    pub(crate) fn unusable(&self, why: &impl ToString) -> LoadError {
+        malformed(&self.path.join("tokenizer.json"), &why.to_string())
     }
 
     /// The content of a special token, by its name in the configuration.

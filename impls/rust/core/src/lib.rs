@@ -4,8 +4,8 @@
 //! what it loses is the reference's, defects included.
 //! [`TokenizeManager`] encodes prompts, [`DetokenizeManager`] keeps the streams.
 
+#[cfg(feature = "tokenizers")]
 use std::path::Path;
-use std::sync::Arc;
 
 pub mod backend;
 mod caught;
@@ -26,9 +26,10 @@ pub use request::{DetokenizeOutput, DetokenizeRequest, Message, PromptInput, Tok
 pub use tokenize::TokenizeManager;
 
 /// The tokenizer and the detokenizer of a folder, with its chat template and its best back end.
+#[cfg(feature = "tokenizers")]
 pub fn load(path: &Path) -> Result<(TokenizeManager, DetokenizeManager), LoadError> {
     let folder = TokenizerFolder::open(path)?;
-    let backend: Arc<dyn TokenizerBackend> = Arc::new(backend::HuggingFace::new(&folder)?);
+    let backend = backend::best(&folder)?;
     let detokenizer = DetokenizeManager::new(&folder, backend.clone())?;
     let template = folder.template.as_deref().map(|source| ChatTemplate::new(source, &folder.special_tokens));
     let template = template.transpose().map_err(|why| LoadError::Malformed { path: folder.path.clone(), why })?;

@@ -1,42 +1,21 @@
 //! The answers that the Python oracle recorded in goldens/, asked of this library.
-//!
-//! `TOKPARITY_TOKENIZERS` lists the folders of the pinned tokenizers; `nox -s rust` sets it.
 
-use std::env;
+mod support;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use minisgl_tokenizer::backend::{HuggingFace, TokenizerBackend, best};
 use minisgl_tokenizer::{
-    Chunks, DetokenizeManager, DetokenizeRequest, Message, PromptInput, TokenizeManager, TokenizeRequest, load,
+    ChatTemplate, Chunks, DetokenizeManager, DetokenizeRequest, Message, PromptInput, TokenizeManager, TokenizeRequest,
+    TokenizerFolder, load,
 };
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row, RowAccessor};
+use support::{Pinned, pinned};
 
 const ABORT: i8 = 2;
-const UNSET: &str = "TOKPARITY_TOKENIZERS must list the tokenizers' folders: \
-    run `nox -s rust`, or set it to what `parity fetch` prints, joined by colons";
-
-/// A tokenizer's name and folder, and its goldens.
-struct Pinned {
-    name: String,
-    folder: PathBuf,
-    goldens: PathBuf,
-}
-
-fn pinned() -> Vec<Pinned> {
-    let listed = env::var("TOKPARITY_TOKENIZERS").expect(UNSET);
-    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../goldens");
-    let found: Vec<Pinned> = env::split_paths(&listed)
-        .map(|folder| {
-            let stem = folder.file_name().unwrap().to_string_lossy().into_owned();
-            let name = stem.rsplit_once('-').unwrap().0.to_owned();
-            Pinned { goldens: goldens.join(&name), name, folder }
-        })
-        .collect();
-    assert!(!found.is_empty(), "{UNSET}");
-    found
-}
-
 fn rows(path: &Path) -> impl Iterator<Item = Row> {
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
     assert!(reader.num_row_groups() > 0);
@@ -145,10 +124,12 @@ fn ids(row: &Row) -> Vec<i32> {
     row.get_list(5).unwrap().elements().iter().map(id).collect()
 }
 
-#[test]
-fn tokenize_matches_python_oracle_for_text_and_chat_prompts() {
+fn tokenize_matches_python_oracle(backend: impl Fn(&TokenizerFolder) -> Arc<dyn TokenizerBackend>) {
     for tokenizer in pinned() {
-        let (encoder, _): (TokenizeManager, _) = load(&tokenizer.folder).unwrap();
+        let folder = TokenizerFolder::open(&tokenizer.folder).unwrap();
+        let template =
+            folder.template.as_deref().map(|source| ChatTemplate::new(source, &folder.special_tokens).unwrap());
+        let encoder = TokenizeManager::new(backend(&folder), template);
         let found = files(&tokenizer, ".tokenize.parquet", |_| true);
         assert!(!found.is_empty(), "{} has no such goldens", tokenizer.name);
         for path in found {
@@ -164,4 +145,22 @@ fn tokenize_matches_python_oracle_for_text_and_chat_prompts() {
             }
         }
     }
+}
+
+#[test]
+fn tokenize_matches_python_oracle_for_text_and_chat_prompts() {
+    tokenize_matches_python_oracle(|folder| best(folder).unwrap());
+}
+
+#[test]
+fn tokenize_matches_python_oracle_with_the_yardstick() {
+    tokenize_matches_python_oracle(|folder| Arc::new(HuggingFace::new(folder).unwrap()));
+}
+
+#[cfg(feature = "llm-tokenizer")]
+#[test]
+fn tokenize_matches_python_oracle_with_llm_tokenizer() {
+    use minisgl_tokenizer::backend::LlmTokenizer;
+
+    tokenize_matches_python_oracle(|folder| Arc::new(LlmTokenizer::new(folder).unwrap()));
 }

@@ -12,10 +12,7 @@ pub struct HuggingFace(Tokenizer);
 impl HuggingFace {
     /// The tokenizer of a folder, without truncation or padding whatever its file says.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, LoadError> {
-        let malformed = |error: tokenizers::Error| LoadError::Malformed {
-            path: folder.path.join("tokenizer.json"),
-            why: error.to_string(),
-        };
+        let malformed = |error: tokenizers::Error| folder.unusable(&error);
         let mut tokenizer: Tokenizer = folder.tokenizer_json.parse().map_err(malformed)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(malformed)?;
@@ -25,6 +22,12 @@ impl HuggingFace {
             tokenizer.add_special_tokens(unlisted).map_err(malformed)?;
         }
         Ok(Self(tokenizer))
+    }
+
+    /// The tokenizer itself.
+    #[cfg(feature = "llm-tokenizer")]
+    pub(super) fn into_inner(self) -> Tokenizer {
+        self.0
     }
 }
 

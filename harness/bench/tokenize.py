@@ -1,0 +1,158 @@
+"""Timings of tokenizing: the Rust module by the batch against the reference's way, request by request."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import pathlib
+import platform
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.assets import read_pins, resolve
+from harness.corpus import read_corpora
+from harness.errors import ParityError
+from harness.model import Prompt, TokenizeRequest
+from harness.project import Project
+from harness.protocol import Backend
+from harness.targets import find_target, load_factory
+from harness.tokenizer import TransformersCodec
+
+SIZES = (1, 4, 16, 64)
+_ROUNDS = 9
+_WARM_UP = 64
+_TOKENS = 300
+_SEED = 1
+_TEXTS = ("bidi", "cjk", "code", "conversations", "languages", "marks", "prompts-long")
+_SCRIPTS = ((0x61, 0x7A), (0x61, 0x7A), (0x430, 0x44F), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3), (0x915, 0x939))
+Maker: TypeAlias = Callable[[], Prompt]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds that one batch takes: processor time of both, and the time that passes in Rust."""
+
+    reference: float
+    rust: float
+    rust_passed: float
+
+
+class Sentences:
+    """Sentences of the corpora, of which prompts are drawn; no prompt is drawn twice."""
+
+    def __init__(self, corpora: pathlib.Path, count: Callable[[str], int]) -> None:
+        read = [corpus for corpus in read_corpora(corpora) if corpus.name in _TEXTS]
+        turns = [turn["content"] for corpus in read for messages in corpus.conversations for turn in messages]
+        texts = [text for corpus in read for text in corpus.texts] + turns
+        parts = {part for text in texts for part in re.split(r"(?<=[.!?。！？\n])\s*", text) if part.strip()}
+        self._parts = sorted((part, count(part)) for part in parts)
+        self._chance = random.Random(_SEED)
+        self._drawn: set[str] = set()
+
+    def text(self, tokens: int = _TOKENS) -> str:
+        """A text of about so many tokens."""
+        while True:
+            chosen: list[str] = []
+            length = 0
+            while length < tokens:
+                part, count = self._chance.choice(self._parts)
+                if count <= tokens - length + 20:
+                    chosen.append(part)
+                    length += count
+            text = " ".join(chosen)
+            if text not in self._drawn:
+                self._drawn.add(text)
+                return text
+
+    def chat(self) -> Prompt:
+        """A conversation of two turns and a question, of about as many tokens as a text."""
+        roles = ("user", "assistant", "user")
+        return [{"role": role, "content": self.text(_TOKENS // 3)} for role in roles]
+
+    def made_up(self) -> str:
+        """A text of words that no language has, so that no cache of words knows them."""
+        words: list[str] = []
+        for _ in range(_TOKENS // 4):
+            low, high = self._chance.choice(_SCRIPTS)
+            words.append("".join(chr(self._chance.randint(low, high)) for _ in range(self._chance.randint(2, 7))))
+        return " ".join(words)
+
+
+def run(project: Project, console: Console) -> int:
+    """Measure on every pinned tokenizer, and print a table of medians."""
+    target = find_target("rust", project.impls)
+    if target.lacking:
+        raise ParityError("rust can't be measured", cause=target.lacking, hint="build it first")
+    table = Table(
+        *("tokenizer", "prompts", "batch", "reference, ms", "rust, ms", "ratio", "rust, ms passed"),
+        title=f"Tokenize, processor time a batch: {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}",
+    )
+    for column in table.columns[2:]:
+        column.justify = "right"
+    with console.status("") as status:
+        for pin in read_pins(project.corpora):
+            folder = resolve(pin.name, project.corpora)
+            codec = TransformersCodec(folder)
+            backend = load_factory(target.spec)(folder)
+            sentences = Sentences(project.corpora, lambda text, codec=codec: len(codec.encode(text)))
+            for kind, makers in _kinds(sentences, codec.has_template):
+                status.update(f"{pin.name}: {kind}")
+                for size, timings in _measure(codec, backend, makers):
+                    table.add_row(pin.name, kind, str(size), *_figures(timings))
+    console.print(table)
+    console.print(
+        f"- medians of {_ROUNDS} rounds; in each, both get the same prompts of about {_TOKENS} tokens, new to both\n"
+        "- the reference: transformers, one request after the other; what both answer is compared\n"
+        "- made-up: words of random letters, which no cache of words has met",
+        highlight=False,
+    )
+    return 0
+
+
+def _kinds(sentences: Sentences, has_template: bool) -> Iterator[tuple[str, Sequence[Maker]]]:
+    yield "text", (sentences.text,)
+    if has_template:
+        yield "mixed", (sentences.text, sentences.chat)
+        yield "chat", (sentences.chat,)
+    yield "made-up", (sentences.made_up,)
+
+
+def _measure(codec: TransformersCodec, backend: Backend, makers: Sequence[Maker]) -> Iterator[tuple[int, list[Timing]]]:
+    made = (makers[at % len(makers)]() for at in itertools.count())
+    _time(codec, backend, [next(made) for _ in range(_WARM_UP)])
+    for size in SIZES:
+        yield size, [_time(codec, backend, [next(made) for _ in range(size)]) for _ in range(_ROUNDS)]
+
+
+def _time(codec: TransformersCodec, backend: Backend, prompts: Sequence[Prompt]) -> Timing:
+    requests = [TokenizeRequest(uid, prompt) for uid, prompt in enumerate(prompts)]
+    gc.collect()
+    gc.disable()
+    try:
+        begin = time.process_time()
+        expected = [codec.encode(request.prompt) for request in requests]
+        middle, passing = time.process_time(), time.perf_counter()
+        got = backend.tokenize(requests)
+        end, passed = time.process_time(), time.perf_counter()
+    finally:
+        gc.enable()
+    if [list(ids) for ids in got] != expected:
+        raise ParityError("the Rust tokenizer is red: there is nothing to time", hint="run `parity check rust`")
+    return Timing((middle - begin) * 1e3, (end - middle) * 1e3, (passed - passing) * 1e3)
+
+
+def _figures(timings: Sequence[Timing]) -> Iterator[str]:
+    yield f"{statistics.median(timing.reference for timing in timings):.2f}"
+    yield f"{statistics.median(timing.rust for timing in timings):.3f}"
+    yield f"{statistics.median(timing.reference / timing.rust for timing in timings):.1f}"
+    yield f"{statistics.median(timing.rust_passed for timing in timings):.3f}"

@@ -1,0 +1,220 @@
+//! Which back end is chosen, and that it encodes random texts as `tokenizers` does.
+
+mod support;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use minisgl_tokenizer::TokenizerFolder;
+use minisgl_tokenizer::backend::{Choice, HuggingFace, TokenizerBackend, best};
+use serde_json::{Value, json};
+use support::pinned;
+
+fn choice(name: &str) -> Choice {
+    match name {
+        "qwen2.5" | "tekken" | "straddle" => Choice::Fastokens,
+        "llama2" | "t5" => Choice::Splintr,
+        _ => Choice::Tokenizers,
+    }
+}
+
+#[test]
+fn each_family_has_the_fastest_that_is_exact() {
+    let mut seen = HashSet::new();
+    for tokenizer in pinned() {
+        let folder = TokenizerFolder::open(&tokenizer.folder).unwrap();
+        assert_eq!(Choice::of(&folder), choice(&tokenizer.name), "{}", tokenizer.name);
+        seen.insert(tokenizer.name);
+    }
+    assert!(["qwen2.5", "llama2", "tekken", "t5", "bert", "straddle"].iter().all(|name| seen.contains(*name)));
+}
+
+/// Change tokenizer.json of a pinned tokenizer, and give its folder.
+fn changed(name: &str, change: impl FnOnce(&mut Value), into: &Path) -> TokenizerFolder {
+    let tokenizer = pinned().into_iter().find(|each| each.name == name).unwrap();
+    let mut definition: Value =
+        serde_json::from_str(&fs::read_to_string(tokenizer.folder.join("tokenizer.json")).unwrap()).unwrap();
+    change(&mut definition);
+    fs::write(into.join("tokenizer.json"), definition.to_string()).unwrap();
+    fs::copy(tokenizer.folder.join("tokenizer_config.json"), into.join("tokenizer_config.json")).unwrap();
+    TokenizerFolder::open(into).unwrap()
+}
+
+#[test]
+fn what_was_not_compared_is_left_to_tokenizers() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 10] = [
+        ("straddle", |all| all["added_tokens"][0]["lstrip"] = json!(true)),
+        ("straddle", |all| all["added_tokens"][0]["normalized"] = json!(true)),
+        ("straddle", |all| all["normalizer"] = json!({"type": "NFKC"})),
+        ("straddle", |all| all["pre_tokenizer"]["use_regex"] = json!(true)),
+        ("straddle", |all| all["model"]["continuing_subword_prefix"] = json!("##")),
+        ("qwen2.5", |all| all["pre_tokenizer"]["pretokenizers"][0]["pattern"] = json!({"Regex": r"\s+"})),
+        ("llama2", |all| all["normalizer"]["normalizers"][1]["content"] = json!("_")),
+        ("llama2", |all| all["model"]["byte_fallback"] = json!(false)),
+        ("t5", |all| all["pre_tokenizer"]["prepend_scheme"] = json!("first")),
+        ("t5", |all| all["normalizer"]["normalizers"].as_array_mut().unwrap().truncate(1)),
+    ];
+    for (at, (name, change)) in changes.into_iter().enumerate() {
+        let into = tempfile::tempdir().unwrap();
+        assert_eq!(Choice::of(&changed(name, change, into.path())), Choice::Tokenizers, "change {at}, of {name}");
+    }
+}
+
+#[test]
+fn truncation_and_padding_are_left_out() {
+    for name in ["qwen2.5", "llama2", "t5", "bert"] {
+        let into = tempfile::tempdir().unwrap();
+        let limited = |all: &mut Value| {
+            all["truncation"] = json!({"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0});
+            all["padding"] = json!({"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": null,
+                "pad_id": 0, "pad_type_id": 0, "pad_token": "x"});
+        };
+        let folder = changed(name, limited, into.path());
+        let ids = best(&folder).unwrap().encode_batch(&["one two three four five six", "one"]);
+        let lengths: Vec<usize> = ids.into_iter().map(|ids| ids.unwrap().len()).collect();
+        assert!(lengths[0] > 3 && lengths[0] < 20 && lengths[1] < 5, "{name}: {lengths:?}");
+    }
+}
+
+#[test]
+fn a_special_token_of_the_configuration_alone_is_found() {
+    let into = tempfile::tempdir().unwrap();
+    changed("qwen2.5", |_| (), into.path());
+    fs::write(into.path().join("tokenizer_config.json"), r#"{"eos_token": "<|im_end|>", "bos_token": "<new>"}"#)
+        .unwrap();
+    let folder = TokenizerFolder::open(into.path()).unwrap();
+    assert_eq!(Choice::of(&folder), Choice::Tokenizers);
+    assert_eq!(best(&folder).unwrap().encode_batch(&["<new>"]), [Ok(vec![151_665])]);
+}
+
+/// A linear congruential generator: the same numbers everywhere.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+}
+
+/// What pre-tokenizers, normalizers and added tokens look at.
+const TELLING: [&str; 40] = [
+    " ",
+    "  ",
+    "   ",
+    "\n",
+    "\r\n",
+    "\t",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{200b}",
+    "'",
+    "'s",
+    "'S",
+    "'ſ",
+    "'Re",
+    "'ll",
+    "/",
+    "//\n",
+    "▁",
+    "1",
+    "23",
+    "٣",
+    "Ⅷ",
+    "ǅ",
+    "ʰ",
+    "\u{301}",
+    "e\u{301}",
+    "\u{fe0f}",
+    "👨\u{200d}👩",
+    "각",
+    "\u{1112}\u{1161}\u{11ab}",
+    "\u{0}",
+    "\u{11935}\u{11930}",
+    "\u{7fd}\u{f7c}",
+    "HTTPServer",
+    "ﬁ",
+    "<",
+    "中文",
+    "\u{fffd}",
+];
+/// The ends of ranges of characters, so that each is met often.
+const RANGES: [usize; 8] = [0x80, 0x300, 0x800, 0x3000, 0xa000, 0x10000, 0x2_0000, 0x11_0000];
+
+/// A random text of words of a corpus, telling strings, added tokens and any characters.
+fn text(numbers: &mut Numbers, words: &[String], added: &[String]) -> String {
+    let mut text = String::new();
+    for _ in 0..=numbers.below(8) {
+        match numbers.below(10) {
+            0 => text.extend(char::from_u32(numbers.below(RANGES[numbers.0 as usize % RANGES.len()]) as u32)),
+            1..=3 => text.push_str(numbers.of(&TELLING)),
+            4 if !added.is_empty() => {
+                let token: Vec<char> = numbers.of(added).chars().collect();
+                text.extend(&token[..numbers.below(token.len()) + 1]);
+            }
+            5 => text.push_str(&numbers.of(words).repeat(1 + numbers.below(40))),
+            _ => text.push_str(numbers.of(words)),
+        }
+    }
+    text
+}
+
+fn words() -> Vec<String> {
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../corpora");
+    let mut words = HashSet::new();
+    for name in ["languages", "cjk", "code", "marks", "emoji", "bidi", "controls"] {
+        let corpus = fs::read_to_string(corpora.join(format!("{name}.toml"))).unwrap();
+        words.extend(corpus.split_inclusive([' ', '\n', '。', '、', '.']).map(str::to_owned));
+    }
+    let mut words: Vec<String> = words.into_iter().collect();
+    words.sort();
+    words
+}
+
+#[test]
+fn random_texts_are_encoded_as_tokenizers_does() {
+    let words = words();
+    for tokenizer in pinned() {
+        let folder = TokenizerFolder::open(&tokenizer.folder).unwrap();
+        let definition: Value = serde_json::from_str(&folder.tokenizer_json).unwrap();
+        let added: Vec<String> = definition["added_tokens"].as_array().unwrap()[..3]
+            .iter()
+            .map(|token| token["content"].as_str().unwrap().to_owned())
+            .collect();
+        let (best, yardstick) = (best(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
+        let mut numbers = Numbers(7);
+        for size in [1, 3, 2000] {
+            for _ in 0..3000 / size {
+                let texts: Vec<String> = (0..size).map(|_| text(&mut numbers, &words, &added)).collect();
+                let slices: Vec<&str> = texts.iter().map(String::as_str).collect();
+                let answers = best.encode_batch(&slices).into_iter().zip(yardstick.encode_batch(&slices));
+                for ((got, expected), text) in answers.zip(&texts) {
+                    assert_eq!(got, expected, "{} {text:?}", tokenizer.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_expression_of_a_pre_tokenizer_splits_as_tokenizers_does() {
+    let (words, into) = (words(), tempfile::tempdir().unwrap());
+    let llama3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    let change = |all: &mut Value| all["pre_tokenizer"]["pretokenizers"][0]["pattern"] = json!({"Regex": llama3});
+    let folder = changed("qwen2.5", change, into.path());
+    assert_eq!(Choice::of(&folder), Choice::Fastokens);
+    let (best, yardstick) = (best(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
+    let mut numbers = Numbers(3);
+    for _ in 0..3000 {
+        let text = text(&mut numbers, &words, &[]).replace('a', "1234");
+        assert_eq!(best.encode_batch(&[&text]), yardstick.encode_batch(&[&text]), "{text:?}");
+    }
+}
