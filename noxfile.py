@@ -22,6 +22,8 @@ import nox
 # The package with everything that judging and making goldens take.
 PACKAGE = ("-e", ".[oracle,worker,python]")
 RUST = ROOT / "impls" / "rust"
+# Each back end of the library by itself, and none.
+RUST_FEATURES = ("", "tokenizers", "fastokens", "splintr", "llm-tokenizer")
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 nox.needs_version = ">=2025.5.1"
@@ -109,7 +111,11 @@ def rust(session: nox.Session) -> None:
         session.run(
             "cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings", external=True
         )
-        session.run("cargo", "test", "--workspace", "--release", "--locked", *session.posargs, external=True, env=env)
+        library = ("-p", "minisgl-tokenizer", "--all-targets", "--locked", "--no-default-features")
+        for feature in RUST_FEATURES:
+            session.run("cargo", "clippy", *library, "--features", feature, "--", "-D", "warnings", external=True)
+        everything = ("--workspace", "--features", "minisgl-tokenizer/llm-tokenizer")
+        session.run("cargo", "test", *everything, "--release", "--locked", *session.posargs, external=True, env=env)
 
 
 @session()

@@ -125,6 +125,7 @@ impl TokenizerFolder {
     }
 
     /// An error that says why tokenizer.json can't be used.
+    #[cfg(feature = "tokenizers")]
     pub(crate) fn unusable(&self, why: &impl ToString) -> LoadError {
         malformed(&self.path.join("tokenizer.json"), &why.to_string())
     }

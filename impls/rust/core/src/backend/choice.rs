@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::folder::{Definition, TokenizerFolder};
+use crate::folder::{AddedToken, Definition, TokenizerFolder};
 
 /// A back end for encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,7 @@ impl Choice {
     pub fn of(folder: &TokenizerFolder) -> Self {
         let definition = &folder.definition;
         // Tokens that only the configuration has are added by `tokenizers` alone.
-        if !folder.unlisted_special_tokens().is_empty() || !definition.added_tokens.iter().all(|token| token.is_plain())
-        {
+        if !folder.unlisted_special_tokens().is_empty() || !definition.added_tokens.iter().all(AddedToken::is_plain) {
             return Self::Tokenizers;
         }
         if cfg!(feature = "fastokens") && is_byte_level_bpe(definition) {
@@ -48,8 +47,8 @@ const EXPRESSIONS: [&str; 3] = [
 /// Byte-level BPE, of texts as they are or in NFC, split by an expression that was compared or not at all.
 fn is_byte_level_bpe(definition: &Definition) -> bool {
     let model = &definition.model;
-    let normalizer = definition.normalizer.as_ref().filter(|given| !given.is_null());
-    let normalized = normalizer.is_none_or(|given| *given == json!({"type": "NFC"}));
+    let given = definition.normalizer.as_ref().filter(|given| !given.is_null());
+    let normalized = given.is_none_or(|given| *given == json!({"type": "NFC"}));
     let split = match definition.pre_tokenizer.as_ref() {
         Some(bytes) if is_byte_level(bytes) => true,
         Some(sequence) => match sequence["pretokenizers"].as_array().map(Vec::as_slice) {

@@ -26,10 +26,10 @@ impl Fastokens {
 
 impl TokenizerBackend for Fastokens {
     fn encode_batch(&self, texts: &[&str]) -> Vec<Result<Vec<u32>, TokenizeError>> {
-        if is_worth_threads(texts) {
-            if let Ok(ids) = self.encoder.encode_batch(texts, true) {
-                return ids.into_iter().map(Ok).collect();
-            }
+        if is_worth_threads(texts)
+            && let Ok(ids) = self.encoder.encode_batch(texts, true)
+        {
+            return ids.into_iter().map(Ok).collect();
         }
         let encode = |text: &&str| self.encoder.encode_with_special_tokens(text, true);
         texts.iter().map(|text| encode(text).map_err(|error| TokenizeError::Encode(error.to_string()))).collect()

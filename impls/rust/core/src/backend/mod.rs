@@ -7,7 +7,6 @@ use crate::error::TokenizeError;
 #[cfg(feature = "tokenizers")]
 use crate::{error::LoadError, folder::TokenizerFolder};
 
-#[cfg(feature = "tokenizers")]
 mod choice;
 #[cfg(feature = "fastokens")]
 mod fastokens;
@@ -18,7 +17,6 @@ mod llm_tokenizer;
 #[cfg(feature = "splintr")]
 mod splintr;
 
-#[cfg(feature = "tokenizers")]
 pub use choice::Choice;
 #[cfg(feature = "fastokens")]
 pub use fastokens::Fastokens;
