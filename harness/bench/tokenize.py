@@ -49,12 +49,12 @@ class Timing:
 class Sentences:
     """Sentences of the corpora, of which prompts are drawn; no prompt is drawn twice."""
 
-    def __init__(self, corpora: pathlib.Path, count: Callable[[str], int]) -> None:
+    def __init__(self, corpora: pathlib.Path, codec: TransformersCodec) -> None:
         read = [corpus for corpus in read_corpora(corpora) if corpus.name in _TEXTS]
         turns = [turn["content"] for corpus in read for messages in corpus.conversations for turn in messages]
         texts = [text for corpus in read for text in corpus.texts] + turns
         parts = {part for text in texts for part in re.split(r"(?<=[.!?。！？\n])\s*", text) if part.strip()}
-        self._parts = sorted((part, count(part)) for part in parts)
+        self._parts = sorted((part, len(codec.encode(part))) for part in parts)
         self._chance = random.Random(_SEED)
         self._drawn: set[str] = set()
 
@@ -104,7 +104,7 @@ def run(project: Project, console: Console) -> int:
             folder = resolve(pin.name, project.corpora)
             codec = TransformersCodec(folder)
             backend = load_factory(target.spec)(folder)
-            sentences = Sentences(project.corpora, lambda text, codec=codec: len(codec.encode(text)))
+            sentences = Sentences(project.corpora, codec)
             for kind, makers in _kinds(sentences, codec.has_template):
                 status.update(f"{pin.name}: {kind}")
                 for size, timings in _measure(codec, backend, makers):

@@ -98,8 +98,8 @@ impl Numbers {
         (self.0 >> 33) as usize % end
     }
 
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
+    fn pick<'a, T: AsRef<str>>(&mut self, all: &'a [T]) -> &'a str {
+        all[self.below(all.len())].as_ref()
     }
 }
 
@@ -155,13 +155,13 @@ fn text(numbers: &mut Numbers, words: &[String], added: &[String]) -> String {
     for _ in 0..=numbers.below(8) {
         match numbers.below(10) {
             0 => text.extend(char::from_u32(numbers.below(RANGES[numbers.0 as usize % RANGES.len()]) as u32)),
-            1..=3 => text.push_str(numbers.of(&TELLING)),
+            1..=3 => text.push_str(numbers.pick(&TELLING)),
             4 if !added.is_empty() => {
-                let token: Vec<char> = numbers.of(added).chars().collect();
+                let token: Vec<char> = numbers.pick(added).chars().collect();
                 text.extend(&token[..numbers.below(token.len()) + 1]);
             }
-            5 => text.push_str(&numbers.of(words).repeat(1 + numbers.below(40))),
-            _ => text.push_str(numbers.of(words)),
+            5 => text.push_str(&numbers.pick(words).repeat(1 + numbers.below(40))),
+            _ => text.push_str(numbers.pick(words)),
         }
     }
     text
