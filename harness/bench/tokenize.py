@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import pathlib
-import platform
 import random
 import re
 import statistics
@@ -15,13 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rich.console import Console
-from rich.table import Table
-
 from harness.assets import read_pins, resolve
+from harness.bench.figures import Cell, Column, Report
 from harness.corpus import read_corpora
 from harness.errors import ParityError
 from harness.model import Prompt, TokenizeRequest
+from harness.packages import Announce
 from harness.project import Project
 from harness.protocol import Backend
 from harness.targets import find_target, load_factory
@@ -87,36 +84,42 @@ class Sentences:
         return " ".join(words)
 
 
-def run(project: Project, console: Console) -> int:
-    """Measure on every pinned tokenizer, and print a table of medians."""
+_COLUMNS = (
+    Column("tokenizer"),
+    Column("prompts"),
+    Column("batch", ",d"),
+    Column("reference, ms", ",.2f"),
+    Column("rust, ms", ",.3f"),
+    Column("reference / rust", ",.1f"),
+    Column("rust, ms passed", ",.3f"),
+)
+
+
+def run(project: Project, announce: Announce) -> Report:
+    """Measure on every pinned tokenizer of the default set."""
     target = find_target("rust", project.impls)
     if target.lacking:
         raise ParityError("rust can't be measured", cause=target.lacking, hint="build it first")
-    table = Table(
-        *("tokenizer", "prompts", "batch", "reference, ms", "rust, ms", "ratio", "rust, ms passed"),
-        title=f"Tokenize, processor time a batch: {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}",
+    rows: list[tuple[Cell, ...]] = []
+    for pin in read_pins(project.corpora):
+        folder = resolve(pin.name, project.corpora, announce)
+        codec = TransformersCodec(folder)
+        backend = load_factory(target.spec)(folder)
+        sentences = Sentences(project.corpora, codec)
+        for kind, makers in _kinds(sentences, codec.has_template):
+            announce(f"tokenize: {pin.name}, {kind}")
+            for size, timings in _measure(codec, backend, makers):
+                rows.append((pin.name, kind, size, *_figures(timings)))
+    return Report(
+        "Tokenize in one process: processor time a batch",
+        _COLUMNS,
+        tuple(rows),
+        (
+            f"medians of {_ROUNDS} rounds; in each, both get the same prompts of about {_TOKENS} tokens, new to both",
+            "the reference: transformers, one request after the other; what both answer is compared",
+            "made-up: words of random letters, which no cache of words has met",
+        ),
     )
-    for column in table.columns[2:]:
-        column.justify = "right"
-    with console.status("") as status:
-        for pin in read_pins(project.corpora):
-            folder = resolve(pin.name, project.corpora)
-            codec = TransformersCodec(folder)
-            backend = load_factory(target.spec)(folder)
-            sentences = Sentences(project.corpora, codec)
-            for kind, makers in _kinds(sentences, codec.has_template):
-                status.update(f"{pin.name}: {kind}")
-                for size, timings in _measure(codec, backend, makers):
-                    table.add_row(pin.name, kind, str(size), *_figures(timings))
-    console.print(table)
-    console.print(
-        f"- medians of {_ROUNDS} rounds; in each, both get the same prompts of about {_TOKENS} tokens, new to both\n"
-        "- the reference: transformers, one request after the other; what both answer is compared\n"
-        "- made-up: words of random letters, which no cache of words has met",
-        highlight=False,
-    )
-    return 0
 
 
 def _kinds(sentences: Sentences, has_template: bool) -> Iterator[tuple[str, Sequence[Maker]]]:
@@ -151,8 +154,8 @@ def _time(codec: TransformersCodec, backend: Backend, prompts: Sequence[Prompt])
     return Timing((middle - begin) * 1e3, (end - middle) * 1e3, (passed - passing) * 1e3)
 
 
-def _figures(timings: Sequence[Timing]) -> Iterator[str]:
-    yield f"{statistics.median(timing.reference for timing in timings):.2f}"
-    yield f"{statistics.median(timing.rust for timing in timings):.3f}"
-    yield f"{statistics.median(timing.reference / timing.rust for timing in timings):.1f}"
-    yield f"{statistics.median(timing.rust_passed for timing in timings):.3f}"
+def _figures(timings: Sequence[Timing]) -> Iterator[float]:
+    yield statistics.median(timing.reference for timing in timings)
+    yield statistics.median(timing.rust for timing in timings)
+    yield statistics.median(timing.reference / timing.rust for timing in timings)
+    yield statistics.median(timing.rust_passed for timing in timings)
