@@ -81,7 +81,7 @@ def replay_prompts(backend: Backend, prompts: Prompts, tick: Tick) -> list[Seque
             raise Fault(Kind.CRASH if isinstance(error, MemoryError) else Kind.ERROR, batch, describe(error)) from error
         if count != len(requests):
             raise Fault(Kind.ERROR, batch, f"{count} replies to a batch of {len(requests)}")
-        ids.extend(_as_ids(answer, batch, slot) for slot, answer in enumerate(answers))
+        ids.extend(as_ids(answer, batch, slot) for slot, answer in enumerate(answers))
     return ids
 
 
@@ -174,7 +174,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _as_ids(answer: Any, batch: int, slot: int) -> list[int]:
+def as_ids(answer: Any, batch: int, slot: int) -> list[int]:
     """Ids as plain integers, from a list or whatever array a library uses."""
     if hasattr(answer, "tolist"):
         answer = answer.tolist()

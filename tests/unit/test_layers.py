@@ -8,7 +8,7 @@ import pytest
 HARNESS = pathlib.Path(__file__).resolve().parents[2] / "harness"
 # Lowest first: a module imports from its own row and from lower ones.
 ROWS = (
-    {"model", "errors", "visible"},
+    {"model", "errors", "visible", "script"},
     {
         "project",
         "tokenizer",
@@ -22,8 +22,9 @@ ROWS = (
         "targets",
         "events",
         "known",
+        "laws",
     },
-    {"oracle", "golden", "generate", "adapters", "compare"},
+    {"oracle", "golden", "generate", "adapters", "compare", "subject"},
     {"regen", "run"},
     {"bench", "suites"},
     {"report"},

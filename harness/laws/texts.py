@@ -1,0 +1,160 @@
+"""The laws on the text of one stream: each compares what was sent with the full decode of the stream's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.laws.decoder import REPLACEMENT, FullDecoder
+from harness.laws.trial import Trial, Violation
+from harness.model import Kind
+from harness.script import Message, Stream
+
+HOLD = 8
+"""How many messages later settled text is still in time; a server that sends at every eighth token is."""
+
+
+def append_only(trial: Trial, decoder: FullDecoder) -> Violation | None:
+    """Nothing sent is taken back or sent twice."""
+    for stream, due in _streams(trial, decoder):
+        wrong = _first_wrong(stream, due)
+        if wrong is None:
+            continue
+        at, sent = wrong
+        message = stream.messages[at]
+        if _is_repeat(sent, message.chunk, due):
+            return _violation(
+                "append-only", Kind.DOUBLED, stream, message, due[len(sent) :], "a part of the chunk was sent before"
+            )
+        now = decoder.decode([other.token for other in stream.messages[: at + 1]])
+        start = _common(sent + message.chunk, due)
+        replaced = (sent + message.chunk)[start : start + 1] == REPLACEMENT
+        if now.startswith(sent + message.chunk) and not replaced:
+            return _violation(
+                "append-only",
+                Kind.REPLACED,
+                stream,
+                message,
+                due[len(sent) :],
+                "what follows makes another text of what was sent here",
+            )
+    return None
+
+
+def no_replacement(trial: Trial, decoder: FullDecoder) -> Violation | None:
+    """No U+FFFD but where the ids decode to one."""
+    for stream, due in _streams(trial, decoder):
+        wrong = _first_wrong(stream, due)
+        if wrong is None:
+            continue
+        at, sent = wrong
+        text = sent + stream.messages[at].chunk
+        start = _common(text, due)
+        if text[start] == REPLACEMENT:
+            return _violation(
+                "no-replacement",
+                Kind.REPLACED,
+                stream,
+                stream.messages[at],
+                due[len(sent) :],
+                "U+FFFD was sent where the ids have other text, or none",
+            )
+    return None
+
+
+def eos(trial: Trial, decoder: FullDecoder) -> Violation | None:
+    """EOS shows exactly where it should: everywhere but as the last token of a stream that finishes."""
+    mark = decoder.eos_text
+    if not mark:
+        return None
+    for stream, due in _streams(trial, decoder):
+        if not any(message.token == decoder.eos_id for message in stream.messages):
+            continue
+        text = "".join(stream.chunks)
+        shown, wanted = text.count(mark), due.count(mark)
+        if shown > wanted or (shown < wanted and stream.finished):
+            message = next(message for message in reversed(stream.messages) if message.token == decoder.eos_id)
+            kind, why = (Kind.LOST, "EOS is not shown") if shown < wanted else (Kind.EARLY, "EOS is shown")
+            return Violation("eos", kind, message.step, message.slot, stream.uid, due, text, f"{why}: {mark!a}")
+    return None
+
+
+def prompt(trial: Trial, decoder: FullDecoder) -> Violation | None:
+    """Text that can't change any more is sent `HOLD` messages later at most, and all of it by the finish."""
+    for stream, due in _streams(trial, decoder):
+        sent = ""
+        tokens = [message.token for message in stream.messages]
+        for at, message in enumerate(stream.messages):
+            sent += message.chunk
+            if at < HOLD or not due.startswith(sent):
+                continue
+            settled = decoder.settled(tokens[: at + 1 - HOLD])
+            if len(sent) < len(settled) <= len(due) and due.startswith(settled):
+                return _violation(
+                    "prompt",
+                    Kind.LATE,
+                    stream,
+                    message,
+                    settled[len(sent) - len(message.chunk) :],
+                    f"text that was settled {HOLD} messages ago is still held back",
+                )
+        if stream.finished and len(sent) < len(due) and due.startswith(sent):
+            message = stream.messages[-1]
+            start = len(sent) - len(message.chunk)
+            return _violation("prompt", Kind.LOST, stream, message, due[start:], "text is held back at the finish")
+    return None
+
+
+def complete(trial: Trial, decoder: FullDecoder) -> Violation | None:
+    """The joined text is the full decode of the ids, less a suppressed EOS; of an open stream, a beginning of it."""
+    for stream, due in _streams(trial, decoder):
+        wrong = _first_wrong(stream, due)
+        if wrong is not None:
+            at, sent = wrong
+            text = "".join(stream.chunks)
+            kind = Kind.LOST if stream.finished and _is_part(text, due) else Kind.REPLACED
+            return _violation(
+                "complete", kind, stream, stream.messages[at], due[len(sent) :], "the ids decode to another text"
+            )
+        text = "".join(stream.chunks)
+        if stream.finished and text != due:
+            message = stream.messages[-1]
+            start = len(text) - len(message.chunk)
+            return _violation("complete", Kind.LOST, stream, message, due[start:], "the end of the text is not sent")
+    return None
+
+
+def _streams(trial: Trial, decoder: FullDecoder) -> Iterator[tuple[Stream, str]]:
+    """The streams with the text that each one's ids decode to."""
+    for stream in trial.streams:
+        yield stream, decoder.decode(decoder.ids_of(stream))
+
+
+def _first_wrong(stream: Stream, due: str) -> tuple[int, str] | None:
+    """The first message after which the text sent is no beginning of the text due, and the text sent before it."""
+    if due.startswith("".join(stream.chunks)):
+        return None
+    sent = ""
+    for at, message in enumerate(stream.messages):
+        if not due.startswith(sent + message.chunk):
+            return at, sent
+        sent += message.chunk
+    return None
+
+
+def _is_repeat(sent: str, chunk: str, due: str) -> bool:
+    """Whether a chunk is right but for a part at its beginning that was sent before."""
+    return any(chunk[:size] in sent and due.startswith(sent + chunk[size:]) for size in range(len(chunk), 0, -1))
+
+
+def _is_part(text: str, whole: str) -> bool:
+    """Whether a text is another one with parts missing."""
+    rest = iter(whole)
+    return all(char in rest for char in text)
+
+
+def _violation(law: str, kind: Kind, stream: Stream, message: Message, expected: str, why: str) -> Violation:
+    return Violation(law, kind, message.step, message.slot, stream.uid, expected, message.chunk, why)
+
+
+def _common(a: str, b: str) -> int:
+    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
