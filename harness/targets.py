@@ -54,6 +54,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     command: list[str] = []
     env: dict[str, str] = {}
     needs: _Needs | None = None
+    gate: bool = True
 
 
 def known_targets(impls: pathlib.Path) -> dict[str, str]:
@@ -65,8 +66,9 @@ def known_targets(impls: pathlib.Path) -> dict[str, str]:
 
 
 def every_target(impls: pathlib.Path) -> list[Target]:
-    """All that impls/ has, for a run that asks for none by name."""
-    return [_target(name, folder, entry, asked=False) for name, (folder, entry) in _entries(impls).items()]
+    """All that impls/ has for the gate, for a run that asks for none by name."""
+    entries = _entries(impls).items()
+    return [_target(name, folder, entry, asked=False) for name, (folder, entry) in entries if entry.gate]
 
 
 def names_in(folder: pathlib.Path) -> list[str]:

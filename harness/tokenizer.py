@@ -120,6 +120,13 @@ class Vocabulary:
         return found
 
     @cached_property
+    def byte_tokens(self) -> frozenset[int]:
+        """The ids that a byte_fallback decoder joins with their neighbours, such as `<0xE4>`."""
+        if self.family != "byte-fallback":
+            return frozenset()
+        return frozenset(token for token, piece in self.pieces.items() if _is_byte_token(piece))
+
+    @cached_property
     def partial(self) -> tuple[int, ...]:
         """The ids whose bytes are not text by themselves."""
         return tuple(token for token in sorted(self.pieces) if not _is_text(self.bytes_by_id[token]))
@@ -138,7 +145,7 @@ class Vocabulary:
             if all(char in _BYTE_OF_CHAR for char in piece):
                 return bytes(_BYTE_OF_CHAR[char] for char in piece)
         elif self.family == "byte-fallback":
-            if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+            if _is_byte_token(piece):
                 return bytes.fromhex(piece[3:5])
             return piece.replace("▁", " ").encode()
         return piece.encode()
@@ -191,6 +198,10 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UnknownTokenizer(f"{path} is not a JSON object", hint="check the file")
     return config
+
+
+def _is_byte_token(piece: str) -> bool:
+    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
 
 
 def _is_text(data: bytes) -> bool:

@@ -31,10 +31,6 @@ class FullDecoder:
 
         self._text_of = text_of
         self.eos_text = text_of((codec.eos_id,)).strip()
-        fallback = vocabulary.family == "byte-fallback"
-        self._byte_tokens = frozenset(
-            token for token, piece in vocabulary.pieces.items() if fallback and _is_byte_token(piece)
-        )
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; those that can't be ids have none."""
@@ -45,9 +41,8 @@ class FullDecoder:
     def settled(self, ids: Sequence[int]) -> str:
         """The beginning of the text that no further token can change, or somewhat less."""
         end = len(ids)
-        while end and (ids[end - 1] in self._byte_tokens or ids[end - 1] not in self.vocabulary.pieces):
-            if not self._byte_tokens:
-                break
+        joined, pieces = self.vocabulary.byte_tokens, self.vocabulary.pieces
+        while joined and end and (ids[end - 1] in joined or ids[end - 1] not in pieces):
             end -= 1
         return self.decode(ids[:end]).rstrip(REPLACEMENT)
 
@@ -55,7 +50,3 @@ class FullDecoder:
         """The ids that a stream's text is made of: all but an EOS that ends it."""
         ids = [message.token for message in stream.messages]
         return ids[:-1] if stream.finished and ids[-1] == self.eos_id else ids
-
-
-def _is_byte_token(piece: str) -> bool:
-    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")

@@ -1,0 +1,23 @@
+"""The oracle: what the reference answers (profile `reference`), and what would be right (profile `ideal`)."""
+
+from __future__ import annotations
+
+from harness.oracle.ideal import IdealDetokenizer
+from harness.oracle.reference import (
+    VERSION,
+    ReferenceDetokenizer,
+    answer_program,
+    answer_prompts,
+    is_ideograph,
+    printable,
+)
+
+__all__ = [
+    "VERSION",
+    "IdealDetokenizer",
+    "ReferenceDetokenizer",
+    "answer_program",
+    "answer_prompts",
+    "is_ideograph",
+    "printable",
+]
