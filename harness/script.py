@@ -6,9 +6,11 @@ are none, streams that never end, and prompts between tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from harness.model import DetokenizeRequest, Event, Program, TokenizeRequest, batch_slices
 
@@ -171,9 +173,49 @@ def _rename(at: int, step: Step, renamed: dict[tuple[int, int], int]) -> Step:
     return Feed(tuple(requests))
 
 
-def requests_of(script: Script) -> Iterator[tuple[int, int, DetokenizeRequest]]:
-    """Every token of a script with its step and slot."""
-    for at, step in enumerate(script.steps):
+def split_repeats(step: Feed) -> list[Feed]:
+    """A call cut before each uid that stands in it a second time."""
+    pieces: list[list[DetokenizeRequest]] = [[]]
+    seen: set[int] = set()
+    for request in step.requests:
+        if request.uid in seen:
+            pieces.append([])
+            seen = set()
+        pieces[-1].append(request)
+        seen.add(request.uid)
+    return [Feed(tuple(piece)) for piece in pieces]
+
+
+_Data: TypeAlias = list[list[object]]
+
+
+def to_data(script: Script) -> _Data:
+    """A script as lists, to be stored."""
+    data: _Data = []
+    for step in script.steps:
         if isinstance(step, Feed):
-            for slot, request in enumerate(step.requests):
-                yield at, slot, request
+            data.append(["feed", [[r.uid, r.next_token, r.finished] for r in step.requests]])
+        elif isinstance(step, Encode):
+            data.append(["encode", [[r.uid, r.prompt] for r in step.requests]])
+        else:
+            data.append(["abort", step.uid])
+    return data
+
+
+def from_data(data: object) -> Script:
+    """The script that `to_data` made lists of. Raises `ValueError` for anything else."""
+    try:
+        return Script(tuple(_step(name, value) for name, value in msgspec.convert(data, list[tuple[str, object]])))
+    except msgspec.ValidationError as error:
+        raise ValueError(f"this is no script: {error}") from error
+
+
+def _step(name: str, value: object) -> Step:
+    if name == "feed":
+        return Feed(tuple(DetokenizeRequest(*fields) for fields in msgspec.convert(value, list[tuple[int, int, bool]])))
+    if name == "encode":
+        prompts = msgspec.convert(value, list[tuple[int, str | list[dict[str, str]]]])
+        return Encode(tuple(TokenizeRequest(*fields) for fields in prompts))
+    if name == "abort":
+        return Abort(msgspec.convert(value, int))
+    raise ValueError(f"a script has no step {name!r}")

@@ -63,7 +63,7 @@ class Subject:
             if found is not None and not (isinstance(answer, Raised) and is_hostile(step)):
                 fault = Fault(at, *found)
                 break
-            answers.append(answer)
+            answers.append(list(answer) if isinstance(answer, Sequence) else answer)
         self.asked += script.messages
         self._leave(script)
         return answers, fault

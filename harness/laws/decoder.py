@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from harness.script import ID_LIMIT, Stream
 from harness.tokenizer import Codec, Vocabulary
 
-REPLACEMENT = "\ufffd"
 _KEPT = 1 << 17
+_FIRST_BYTES = re.compile(
+    rb"[\xc2-\xf4]|\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f]"
+    rb"|(\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf]?",
+)
 
 
 class FullDecoder:
     """Decodes whole streams, never a part of one.
 
-    `settled` is a lower bound: text that no further token can change, whatever the decoder. Where tokens are bytes that
-    is the text without the U+FFFD at its end. Where neighbouring byte tokens are joined (byte_fallback), one more
-    can rewrite the whole run, so the run at the end is left out, too.
+    Text is settled when no further token can change it. Where tokens are bytes, what is not are those at the end that
+    begin a character. Where neighbouring byte tokens are joined (byte_fallback) it is the whole run of them at the end:
+    one more can rewrite all of it.
     """
 
     def __init__(self, codec: Codec, vocabulary: Vocabulary) -> None:
@@ -40,13 +44,27 @@ class FullDecoder:
 
     def settled(self, ids: Sequence[int]) -> str:
         """The beginning of the text that no further token can change, or somewhat less."""
+        vocabulary = self.vocabulary
+        if vocabulary.family == "byte-level":
+            text = self.decode(ids)
+            return text[:-1] if _begins_a_character([vocabulary.bytes_by_id.get(token, b"") for token in ids]) else text
         end = len(ids)
-        joined, pieces = self.vocabulary.byte_tokens, self.vocabulary.pieces
+        joined, pieces = vocabulary.byte_tokens, vocabulary.pieces
         while joined and end and (ids[end - 1] in joined or ids[end - 1] not in pieces):
             end -= 1
-        return self.decode(ids[:end]).rstrip(REPLACEMENT)
+        return self.decode(ids[:end])
 
     def ids_of(self, stream: Stream) -> list[int]:
         """The ids that a stream's text is made of: all but an EOS that ends it."""
         ids = [message.token for message in stream.messages]
         return ids[:-1] if stream.finished and ids[-1] == self.eos_id else ids
+
+
+def _begins_a_character(parts: Sequence[bytes]) -> bool:
+    """Whether bytes end in the beginning of a character, for which they decode to one U+FFFD."""
+    tail = b""
+    for part in reversed(parts):
+        tail = part + tail
+        if len(tail) >= 3:
+            break
+    return any(_FIRST_BYTES.fullmatch(tail[-size:]) for size in (1, 2, 3) if len(tail) >= size)

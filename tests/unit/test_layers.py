@@ -24,9 +24,9 @@ ROWS = (
         "known",
         "laws",
     },
-    {"oracle", "golden", "generate", "adapters", "compare", "subject"},
-    {"regen", "run"},
-    {"bench", "suites"},
+    {"oracle", "golden", "generate", "adapters", "compare", "subject", "strategies"},
+    {"regen", "run", "judges", "shrink"},
+    {"bench", "suites", "fuzz"},
     {"report"},
     {"cli"},
 )

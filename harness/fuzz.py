@@ -1,0 +1,228 @@
+"""The search: scripts drawn one after the other until an answer is wrong, and the smallest that shows it.
+
+Script `n` of a search is a function of the tokenizer, the seed and `n`, whatever the machine or the time, so that a
+search can be repeated and taken up again. What was found is kept, and asked first the next time.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from harness.errors import ParityError
+from harness.judges import Judge, LawJudge, ReferenceJudge
+from harness.laws import FullDecoder, Violation
+from harness.model import Kind
+from harness.protocol import Factory
+from harness.script import Encode, Script
+from harness.shrink import shrink
+from harness.strategies import Material, draw_script, read_material
+from harness.subject import Subject
+from harness.tokenizer import TransformersCodec, Vocabulary, load_vocabulary
+
+PROFILES = ("reference", "laws")
+"""What an implementation can be judged by."""
+
+Signature: TypeAlias = tuple[str, str]
+"""The class of a find: the law that was broken, or `parity`, and what a user would see, an error with its type."""
+
+_REPORT_EVERY = 0.5
+_SIMPLE = (b"a", b"b", b" a", b" ", b"\n", "中".encode(), b"\xe4", b"\xb8", b"\xad", b"\xc3", b"\xa9", b"\xf0", b"\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a search ends: after so many scripts, or so many seconds, whichever comes first."""
+
+    scripts: int = 3000
+    seconds: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """How far a search is: scripts drawn, messages answered, seconds spent on it (shrinking excluded)."""
+
+    scripts: int
+    messages: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A script that shows something wrong, and the smallest one of its class.
+
+    `number` is the script's in its search, -1 if it was kept from an earlier one. `violations` are all that the
+    smallest script shows, that of its class first. `messages` and `seconds` are those until it was found.
+    `repeats` is False if another backend, made anew, doesn't show it.
+    """
+
+    signature: Signature
+    number: int
+    original: Script
+    script: Script
+    violations: tuple[Violation, ...]
+    messages: int
+    seconds: float
+    executions: int
+    shrink_seconds: float
+    repeats: bool
+
+
+Event: TypeAlias = Searching | Find
+
+
+def class_of(violations: Sequence[Violation]) -> Signature | None:
+    """The class of what is wrong with a script: that of the violation that says most."""
+    if not violations:
+        return None
+    first = violations[0]
+    if first.kind != Kind.ERROR:
+        return first.law, first.kind.value
+    return first.law, f"{first.kind.value} {first.got.partition(':')[0][:40]}"
+
+
+def script_number(seed: int, number: int, material: Material, capabilities: frozenset[str]) -> Script:
+    """Script `number` of a search."""
+    return draw_script(random.Random(seed * 2**40 + number), material, capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A tokenizer, and all that a search needs of it; dear to make, and made once."""
+
+    name: str
+    folder: pathlib.Path
+    codec: TransformersCodec
+    vocabulary: Vocabulary
+    decoder: FullDecoder
+    material: Material
+
+
+def read_setting(name: str, folder: pathlib.Path, corpora: pathlib.Path) -> Setting:
+    """The setting of a tokenizer's folder, with the texts of the corpora to draw from."""
+    codec, vocabulary = TransformersCodec(folder), load_vocabulary(folder)
+    material = read_material(corpora, codec, vocabulary)
+    return Setting(name, folder, codec, vocabulary, FullDecoder(codec, vocabulary), material)
+
+
+def judge_of(factory: Factory, setting: Setting, profile: str) -> Judge:
+    """The judge of an implementation: `reference` or `laws`. Raises `TargetError` if it can't be started."""
+    subject = Subject(factory, setting.folder)
+    if profile == "laws":
+        return LawJudge(subject, setting.decoder)
+    if profile == "reference":
+        return ReferenceJudge(subject, setting.codec, setting.vocabulary)
+    raise ParityError(f"there is no profile {profile!r}", hint=f"use one of {', '.join(PROFILES)}")
+
+
+def hunt(
+    judge: Judge,
+    setting: Setting,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    budget: Budget = Budget(),
+    kept: Iterable[Script] = (),
+    enough: Callable[[Find], bool] = lambda _: True,
+) -> Iterator[Event]:
+    """Search until `enough` says so of a find, or the budget is spent; one find a class, the last event how far it was.
+
+    `first` is the number of the first script, `kept` are asked before it.
+    """
+    subject = judge.subject
+    simple = simple_tokens(setting.vocabulary)
+    seen: set[Signature] = set()
+    started = reported = time.monotonic()
+    asked, shrinking = subject.asked, 0.0
+    done = 0
+
+    def spent() -> Searching:
+        return Searching(done, subject.asked - asked, time.monotonic() - started - shrinking)
+
+    for number, script in _scripts(kept, seed, first, budget.scripts, setting.material, subject.capabilities):
+        violations = judge.judge(script)
+        done += 1
+        signature = class_of(violations)
+        if signature is not None and signature not in seen:
+            seen.add(signature)
+            before, begun, asked_before = spent(), time.monotonic(), subject.asked
+            find = _reduce(judge, setting.codec, script, signature, simple, number, before)
+            asked += subject.asked - asked_before
+            shrinking += time.monotonic() - begun
+            yield find
+            if enough(find):
+                yield spent()
+                return
+        now = time.monotonic()
+        if now - reported >= _REPORT_EVERY:
+            reported = now
+            yield spent()
+            if now - started >= budget.seconds:
+                return
+    yield spent()
+
+
+def simple_tokens(vocabulary: Vocabulary) -> list[int]:
+    """The tokens that the reducer likes best: letters, a space, an ideograph and its bytes, EOS."""
+    by_bytes = vocabulary.id_by_bytes
+    return list(dict.fromkeys([*(by_bytes[data] for data in _SIMPLE if data in by_bytes), vocabulary.eos_id]))
+
+
+def _scripts(
+    kept: Iterable[Script], seed: int, first: int, count: int, material: Material, capabilities: frozenset[str]
+) -> Iterator[tuple[int, Script]]:
+    for script in kept:
+        yield -1, script
+    for number in range(first, first + count):
+        yield number, script_number(seed, number, material, capabilities)
+
+
+def _reduce(
+    judge: Judge,
+    codec: TransformersCodec,
+    script: Script,
+    signature: Signature,
+    simple: list[int],
+    number: int,
+    before: Searching,
+) -> Find:
+    """The find that a script is, shrunk, and shown to a backend made anew."""
+
+    def holds(candidate: Script) -> bool:
+        if not _can_be_asked(candidate, codec):
+            return False
+        return class_of(judge.judge(candidate)) == signature
+
+    begun = time.monotonic()
+    shrunk = shrink(script, holds, simple)
+    judge.subject.renew()
+    violations = tuple(judge.judge(shrunk.script))
+    repeats = class_of(violations) == signature
+    if not repeats:
+        violations = tuple(judge.judge(script))
+    return Find(
+        signature=signature,
+        number=number,
+        original=script,
+        script=shrunk.script if repeats else script,
+        violations=violations,
+        messages=before.messages,
+        seconds=before.seconds,
+        executions=shrunk.executions,
+        shrink_seconds=time.monotonic() - begun,
+        repeats=repeats,
+    )
+
+
+def _can_be_asked(script: Script, codec: TransformersCodec) -> bool:
+    """Whether the chat template takes every conversation of a script."""
+    return all(
+        isinstance(request.prompt, str) or codec.renders([dict(turn) for turn in request.prompt])
+        for step in script.steps
+        if isinstance(step, Encode)
+        for request in step.requests
+    )

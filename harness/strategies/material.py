@@ -1,0 +1,142 @@
+"""What scripts are drawn from: a tokenizer's tokens by kind, spelled characters, encoded texts, and prompts."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.corpus import read_corpora
+from harness.model import Prompt
+from harness.tokenizer import TransformersCodec, Vocabulary
+
+_MOST_PROMPT = 160
+_MOST_PROMPTS = 240
+_MOST_SPELLINGS = 24
+
+_CHARACTERS = (
+    "é", "ß", "\u07ff", "中", "選", "關", "한", "あ", "ไ", "\ufffd", "\u3000", "\u2009", "\u200d", "\ufe0f", "\u0301",
+    "😀", "𠮷", "👨", "\U0010ffff", "\u0800", "\x7f", "\x00",
+)  # fmt: skip
+"""Of every length in UTF-8, ideographs and their like, joiners, and the replacement character itself."""
+
+_NEIGHBOURS: Sequence[Sequence[str | bytes]] = (
+    # text sent twice, and its tail lost
+    ("關", b"\xa1", b"\xa1", "a"), ("選", b"\xe9\x83", "が", "出"), ("中", b"\xe4", b"\xb8", "a"),
+    # text held back at the finish
+    ("ok", b" \xe4"), ("end\ufffd",), ("a", "\ufffd"), ("👨", b"\xf0\x9f"), (b"\xe4",),
+    # byte tokens that change what those before them were
+    (b"\xc3", b"\xa9", b"\xe4", "a"), (b"\xe4", b"a", b"b"), (b"\xf0", b"\x9f", b"\x98", b"\x80", b"\xff"),
+    # split emoji, joined emoji, flags, combining marks
+    (b"\xf0", b"\x9f\x98\x80"), (b"\xf0\x9f", b"\x98\x80"), ("👨", "\u200d", "👩"), ("🇩", "🇪"), ("e", "\u0301", "x"),
+    # white space
+    (" x",), ("▁",), (" ", " ", "a"), ("\n", " ", "a"), ("x", " !", "=", " y"), (" do", " n't"), (b"\x00",),
+    # surrogates and other bytes that are no UTF-8
+    (b"\xed", b"\xa0", b"\x80", "a"), (b"\xc0", b"\x80"), (b"\xf4", b"\x90", b"\x80", b"\x80"), (b"\xff", "a"),
+)  # fmt: skip
+"""Beginnings of streams on which implementations have failed; drawing changes them a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The parts of scripts, for one tokenizer.
+
+    `pools` are kinds of tokens with how often each is drawn from. `spellings` are ways to write a character in tokens,
+    one list of ways a character. `shapes` are streams close to those of known bugs, `texts` encoded texts.
+    """
+
+    eos_id: int
+    pools: Sequence[Sequence[int]]
+    weights: Sequence[float]
+    spellings: Sequence[Sequence[Sequence[int]]]
+    shapes: Sequence[Sequence[int]]
+    texts: Sequence[Sequence[int]]
+    prompts: Sequence[Prompt]
+    leads: Sequence[int]
+
+
+def read_material(corpora: pathlib.Path, codec: TransformersCodec, vocabulary: Vocabulary) -> Material:
+    """The material of a tokenizer, with the texts and conversations of the corpora."""
+    texts, prompts = _prompts(corpora, codec)
+    pools, weights = zip(*_pools(vocabulary), strict=True)
+    by_bytes = vocabulary.id_by_bytes
+    spellings = [_spellings(char.encode(), by_bytes) for char in _CHARACTERS]
+    shapes = [_shape(parts, by_bytes, codec) for parts in _NEIGHBOURS]
+    leads = [by_bytes[lead] for lead in (b"\xe4", b"\xc3", b"\xf0", b"\xe4\xb8") if lead in by_bytes]
+    return Material(
+        eos_id=vocabulary.eos_id,
+        pools=pools,
+        weights=weights,
+        spellings=[ways for ways in spellings if ways],
+        shapes=[shape for shape in shapes if shape],
+        texts=[ids[:200] for ids in map(codec.encode, texts) if ids],
+        prompts=prompts,
+        leads=leads or [vocabulary.eos_id],
+    )
+
+
+def _prompts(corpora: pathlib.Path, codec: TransformersCodec) -> tuple[list[str], list[Prompt]]:
+    """Texts to stream, and prompts to encode: evenly out of every corpus, the long ones left out."""
+    texts: list[str] = []
+    conversations: list[Prompt] = []
+    for corpus in read_corpora(corpora):
+        texts += [text for text in corpus.texts if len(text) <= _MOST_PROMPT]
+        if codec.has_template:
+            short = [turns for turns in corpus.conversations if sum(len(turn["content"]) for turn in turns) < 300]
+            conversations += [list(turns) for turns in short if codec.renders(list(turns))]
+    every = max(1, len(texts) // _MOST_PROMPTS)
+    return texts[::every], ["", *texts[::every], *conversations]
+
+
+def _pools(vocabulary: Vocabulary) -> Iterator[tuple[Sequence[int], float]]:
+    """Kinds of tokens, half of what is drawn parts of characters."""
+    every = sorted(vocabulary.pieces)
+    texts = {token: vocabulary.bytes_by_id[token].decode("utf-8", "replace") for token in every}
+    kinds: Iterable[tuple[Sequence[int], float]] = (
+        (vocabulary.partial, 0.42),
+        ([token for token in vocabulary.partial if len(vocabulary.bytes_by_id[token]) == 1], 0.08),
+        ([token for token in vocabulary.partial if len(vocabulary.bytes_by_id[token]) > 2], 0.08),
+        ([token for token in every if texts[token].startswith((" ", "▁"))], 0.08),
+        ([token for token in every if texts[token].strip() == ""], 0.05),
+        ([token for token in every if any("㐀" <= char <= "鿿" for char in texts[token])], 0.08),
+        ([token for token in every if token not in vocabulary.partial_set and "\ufffd" in texts[token]], 0.04),
+        ([vocabulary.eos_id], 0.04),
+        (sorted(vocabulary.specials), 0.03),
+        ([vocabulary.size, vocabulary.size + 262, 2**31 - 1, 2**31, 2**32 - 1], 0.02),
+        (every, 0.12),
+    )
+    return ((pool, weight) for pool, weight in kinds if pool)
+
+
+def _spellings(data: bytes, by_bytes: Mapping[bytes, int]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for tokens in _compositions(data, by_bytes):
+        found.append(tokens)
+        if len(found) == _MOST_SPELLINGS:
+            break
+    return found
+
+
+def _compositions(data: bytes, by_bytes: Mapping[bytes, int]) -> Iterator[list[int]]:
+    """Every way to write some bytes in tokens, the ones with most tokens first."""
+    if not data:
+        yield []
+    for size in range(1, len(data) + 1):
+        token = by_bytes.get(data[:size])
+        if token is not None:
+            for rest in _compositions(data[size:], by_bytes):
+                yield [token, *rest]
+
+
+def _shape(parts: Sequence[str | bytes], by_bytes: Mapping[bytes, int], codec: TransformersCodec) -> list[int]:
+    """The tokens of parts: each part's own token, or its bytes'; one that has neither is encoded, or left out."""
+    tokens: list[int] = []
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        if data in by_bytes:
+            tokens.append(by_bytes[data])
+        elif all(data[at : at + 1] in by_bytes for at in range(len(data))):
+            tokens += [by_bytes[data[at : at + 1]] for at in range(len(data))]
+        elif isinstance(part, str):
+            tokens += codec.encode(part)
+    return tokens
