@@ -20,7 +20,7 @@ from typing import Any
 import nox
 
 # The package with everything that judging and making goldens take.
-PACKAGE = ("-e", ".[oracle,worker,python]")
+PACKAGE = ("-e", ".[oracle,worker,python,fuzz]")
 RUST = ROOT / "impls" / "rust"
 # Each back end of the library by itself, and none.
 RUST_FEATURES = ("", "tokenizers", "fastokens", "splintr", "llm-tokenizer")
@@ -148,6 +148,18 @@ def regen(session: nox.Session) -> None:
     """Make every golden anew and keep it."""
     install(session)
     session.run("parity", "regen", *session.posargs)
+
+
+@session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Search impls/python and the laws' own oracle for what is wrong; what follows `--` is for `parity fuzz`."""
+    install(session)
+    if session.posargs:
+        build_rust(session)
+        session.run("parity", "fuzz", *session.posargs)
+        return
+    session.run("parity", "fuzz", "python", "--forget")
+    session.run("parity", "laws", "ideal")
 
 
 @session(default=False)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.errors import ParityError
-from harness.judges import Judge, LawJudge, ReferenceJudge
+from harness.judges import ByLaws, ByReference, DirectJudge, Judge, Verdict
 from harness.laws import FullDecoder, Violation
 from harness.model import Kind
 from harness.protocol import Factory
-from harness.script import Encode, Script
+from harness.script import Answer, Encode, Script
 from harness.shrink import shrink
 from harness.strategies import Material, draw_script, read_material
 from harness.subject import Subject
@@ -56,7 +56,8 @@ class Find:
     """A script that shows something wrong, and the smallest one of its class.
 
     `number` is the script's in its search, -1 if it was kept from an earlier one. `violations` are all that the
-    smallest script shows, that of its class first. `messages` and `seconds` are those until it was found.
+    smallest script shows, that of its class first, and `answers` what it was answered.
+    `messages` and `seconds` are those until it was found.
     `repeats` is False if another backend, made anew, doesn't show it.
     """
 
@@ -65,6 +66,7 @@ class Find:
     original: Script
     script: Script
     violations: tuple[Violation, ...]
+    answers: tuple[Answer, ...]
     messages: int
     seconds: float
     executions: int
@@ -72,7 +74,14 @@ class Find:
     repeats: bool
 
 
-Event: TypeAlias = Searching | Find
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A script that was kept, and shows nothing any more."""
+
+    script: Script
+
+
+Event: TypeAlias = Searching | Find | Mended
 
 
 def class_of(violations: Sequence[Violation]) -> Signature | None:
@@ -111,11 +120,15 @@ def read_setting(name: str, folder: pathlib.Path, corpora: pathlib.Path) -> Sett
 
 def judge_of(factory: Factory, setting: Setting, profile: str) -> Judge:
     """The judge of an implementation: `reference` or `laws`. Raises `TargetError` if it can't be started."""
-    subject = Subject(factory, setting.folder)
+    return DirectJudge(Subject(factory, setting.folder), verdict_of(setting, profile))
+
+
+def verdict_of(setting: Setting, profile: str) -> Verdict:
+    """The way to judge that a profile is. Raises `ParityError` if it is none."""
     if profile == "laws":
-        return LawJudge(subject, setting.decoder)
+        return ByLaws(setting.decoder)
     if profile == "reference":
-        return ReferenceJudge(subject, setting.codec, setting.vocabulary)
+        return ByReference(setting.codec, setting.vocabulary)
     raise ParityError(f"there is no profile {profile!r}", hint=f"use one of {', '.join(PROFILES)}")
 
 
@@ -133,25 +146,26 @@ def hunt(
 
     `first` is the number of the first script, `kept` are asked before it.
     """
-    subject = judge.subject
     simple = simple_tokens(setting.vocabulary)
     seen: set[Signature] = set()
     started = reported = time.monotonic()
-    asked, shrinking = subject.asked, 0.0
+    asked, shrinking = judge.asked, 0.0
     done = 0
 
     def spent() -> Searching:
-        return Searching(done, subject.asked - asked, time.monotonic() - started - shrinking)
+        return Searching(done, judge.asked - asked, time.monotonic() - started - shrinking)
 
-    for number, script in _scripts(kept, seed, first, budget.scripts, setting.material, subject.capabilities):
+    for number, script in _scripts(kept, seed, first, budget.scripts, setting.material, judge.capabilities):
         violations = judge.judge(script)
         done += 1
         signature = class_of(violations)
+        if signature is None and number < 0:
+            yield Mended(script)
         if signature is not None and signature not in seen:
             seen.add(signature)
-            before, begun, asked_before = spent(), time.monotonic(), subject.asked
+            before, begun, asked_before = spent(), time.monotonic(), judge.asked
             find = _reduce(judge, setting.codec, script, signature, simple, number, before)
-            asked += subject.asked - asked_before
+            asked += judge.asked - asked_before
             shrinking += time.monotonic() - begun
             yield find
             if enough(find):
@@ -199,17 +213,19 @@ def _reduce(
 
     begun = time.monotonic()
     shrunk = shrink(script, holds, simple)
-    judge.subject.renew()
+    judge.renew()
     violations = tuple(judge.judge(shrunk.script))
     repeats = class_of(violations) == signature
     if not repeats:
         violations = tuple(judge.judge(script))
+    result = shrunk.script if repeats else script
     return Find(
         signature=signature,
         number=number,
         original=script,
-        script=shrunk.script if repeats else script,
+        script=result,
         violations=violations,
+        answers=tuple(judge.answers(result)),
         messages=before.messages,
         seconds=before.seconds,
         executions=shrunk.executions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from harness.compare import compare_chunks, compare_ids
@@ -26,41 +27,89 @@ PARITY = "parity"
 
 
 class Judge(Protocol):
-    """What a script of an implementation is judged by."""
+    """An implementation on trial, and what it is judged by."""
 
     @property
-    def subject(self) -> Subject:
-        """Who is judged."""
+    def capabilities(self) -> frozenset[str]:
+        """What the implementation can be asked."""
+        ...
+
+    @property
+    def asked(self) -> int:
+        """How many messages it was asked so far."""
         ...
 
     def judge(self, script: Script) -> list[Violation]:
         """Ask the script; what is wrong with the answers, each kind once."""
         ...
 
+    def answers(self, script: Script) -> list[Answer]:
+        """The answers to a script, and instead of the first that is wrong in form, what is wrong with it."""
+        ...
 
-class LawJudge:
-    """Judges by the laws alone."""
+    def renew(self) -> None:
+        """Go on with an implementation made anew."""
+        ...
 
-    def __init__(self, subject: Subject, decoder: FullDecoder) -> None:
-        self.subject = subject
-        self._decoder = decoder
+    def close(self) -> None:
+        """Let go of the implementation."""
+        ...
+
+
+class Verdict(Protocol):
+    """A way to judge: by the laws, or by the reference."""
+
+    def __call__(self, subject: Subject, script: Script) -> list[Violation]:
+        """Ask the subject the script; what is wrong with the answers, each kind once."""
+        ...
+
+
+class DirectJudge:
+    """The judge of an implementation in this process."""
+
+    def __init__(self, subject: Subject, verdict: Verdict) -> None:
+        self._subject = subject
+        self._verdict = verdict
+        self.capabilities = subject.capabilities
+        self.renew = subject.renew
+        self.close = subject.close
+
+    @property
+    def asked(self) -> int:
+        """How many messages it was asked so far."""
+        return self._subject.asked
 
     def judge(self, script: Script) -> list[Violation]:
-        """The first violation of each law."""
-        return judge(self.subject.trial(script), self._decoder)
+        """See `Judge.judge`."""
+        return self._verdict(self._subject, script)
+
+    def answers(self, script: Script) -> list[Answer]:
+        """See `Judge.answers`."""
+        answers, fault = self._subject.ask(script)
+        return answers if fault is None else [*answers, Raised(fault.what)]
 
 
-class ReferenceJudge:
+@dataclass(frozen=True, slots=True)
+class ByLaws:
+    """Judges by the laws alone: the first violation of each."""
+
+    decoder: FullDecoder
+
+    def __call__(self, subject: Subject, script: Script) -> list[Violation]:
+        """See `Verdict`."""
+        return judge(subject.trial(script), self.decoder)
+
+
+class ByReference:
     """Judges by what the reference answers, and where it raises or mixes streams up, by what is right."""
 
-    def __init__(self, subject: Subject, codec: Codec, vocabulary: Vocabulary) -> None:
-        self.subject = subject
+    def __init__(self, codec: Codec, vocabulary: Vocabulary) -> None:
         self._codec = _Remembering(codec)
         self._vocabulary = vocabulary
 
-    def judge(self, script: Script) -> list[Violation]:
+    def __call__(self, subject: Subject, script: Script) -> list[Violation]:
         """The first answer that isn't the reference's."""
-        answers, fault = self.subject.ask(script)
+        answers, fault = subject.ask(script)
         expected = reference_answers(self._codec, script, answers)
         at = next((at for at, (a, b) in enumerate(zip(expected, answers, strict=True)) if a != b), None)
         if at is not None:

@@ -17,8 +17,10 @@ class Project:
     @property
     def corpora(self) -> pathlib.Path:
         """Texts, recipes and the list of pinned tokenizers."""
-        inside = self.root / "corpora"
-        return inside if inside.is_dir() else pathlib.Path(__file__).parent / "_corpora"
+        package = pathlib.Path(__file__).parent
+        # An installed package carries them; in an editable install they are where its checkout has them.
+        places = (self.root / "corpora", package / "_corpora", package.parent / "corpora")
+        return next((place for place in places if (place / "tokenizers.toml").is_file()), places[1])
 
     @property
     def goldens(self) -> pathlib.Path:

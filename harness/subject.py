@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Sequence
 
 from harness.adapters.direct import as_ids, capabilities_of, close_backend, describe, make_backend
+from harness.errors import Fault as NoIds
 from harness.laws import Fault, Trial
 from harness.model import DetokenizeRequest, TokenizeRequest
 from harness.protocol import Backend, Factory
@@ -118,6 +119,8 @@ class Subject:
             return None
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
+        except NoIds as fault:
+            return Raised(f"an answer that is no list of ids: {fault.message}")
         except BaseException as error:  # a panic of Rust is no Exception
             return Raised(describe(error))
 
@@ -150,13 +153,13 @@ def _fault(step: Feed | Encode | Abort, answer: Answer) -> tuple[int, str] | Non
     try:
         count = len(answer)  # type: ignore[arg-type]
     except TypeError:
-        return 0, f"a {type(answer).__name__} instead of answers"
+        return 0, f"no answers: a {type(answer).__name__}"
     if count != len(step.requests):
-        return 0, f"{count} replies to a batch of {len(step.requests)}"
+        return 0, f"wrong number of answers: {count} to a batch of {len(step.requests)}"
     replies: Sequence[object] = answer  # type: ignore[assignment]
     for slot, reply in enumerate(replies):
         if isinstance(step, Feed) and not _is_text(reply):
-            return slot, f"the reply {reply!a} is not Unicode text"[:200]
+            return slot, f"an answer that is no Unicode text: {reply!a}"[:200]
     return None
 
 

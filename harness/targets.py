@@ -113,6 +113,19 @@ def load_factory(spec: str) -> Factory:
     return factory
 
 
+def searchable(target: Target) -> str:
+    """The spec of a target that can be called in this process. Raises `TargetError` if it can't."""
+    if target.lacking:
+        raise TargetError(f"{target.name} can't be searched", cause=target.lacking, hint="build it, or name another")
+    if not target.spec:
+        raise TargetError(
+            f"{target.name} can't be searched",
+            cause="it is a command, and a search calls an implementation in its own process",
+            hint="search the implementation behind it",
+        )
+    return target.spec
+
+
 def _load_file(path: pathlib.Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from hypothesis import settings
 
 from harness.assets import resolve
+from harness.fuzz import Setting, read_setting
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -37,3 +39,9 @@ def project_root() -> pathlib.Path:
 def tokenizer_dir() -> Callable[[str], pathlib.Path]:
     """The folder of a pinned tokenizer, by name."""
     return lambda name: resolve(name, ROOT / "corpora")
+
+
+@pytest.fixture(scope="session")
+def setting(tokenizer_dir: Callable[[str], pathlib.Path]) -> Callable[[str], Setting]:
+    """What a search needs of a pinned tokenizer, by name."""
+    return cache(lambda name: read_setting(name, tokenizer_dir(name), ROOT / "corpora"))

@@ -29,7 +29,7 @@ def append_only(trial: Trial, decoder: FullDecoder) -> Violation | None:
         now = decoder.decode([other.token for other in stream.messages[: at + 1]])
         start = _common(sent + message.chunk, due)
         replaced = (sent + message.chunk)[start : start + 1] == REPLACEMENT
-        if now.startswith(sent + message.chunk) and not replaced:
+        if now.startswith(sent + message.chunk) and not replaced and not message.finished:
             return _violation(
                 "append-only",
                 Kind.REPLACED,

@@ -83,6 +83,15 @@ class ReferenceDetokenizer:
         """Forget a uid. The reference has no such call; goldens with aborts are made so."""
         self._streams.pop(uid, None)
 
+    def held(self, uid: int) -> tuple[list[int], list[int], int] | None:
+        """The state of a uid: the committed ids that are decoded with the others, all that are, and how many
+        characters were sent beyond the committed text. None if there is no state.
+        """
+        stream = self._streams.get(uid)
+        if stream is None:
+            return None
+        return stream.ids[stream.surr : stream.read], stream.ids[stream.surr :], stream.sent - len(stream.committed)
+
     def _advance(self, request: DetokenizeRequest, window: str, known: int) -> str:
         stream = self._streams[request.uid]
         new = window[known:]

@@ -25,10 +25,12 @@ ROWS = (
         "laws",
     },
     {"oracle", "golden", "generate", "adapters", "compare", "subject", "strategies"},
-    {"regen", "run", "judges", "shrink"},
+    {"regen", "run", "judges", "shrink", "locate", "kept"},
     {"bench", "suites", "fuzz"},
-    {"report"},
-    {"cli"},
+    {"export"},
+    {"campaign"},
+    {"report", "conformance"},
+    {"cli", "plugin"},
 )
 ONLY_IN = {
     "pyarrow": {"golden"},
