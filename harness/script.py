@@ -206,7 +206,7 @@ def from_data(data: object) -> Script:
     """The script that `to_data` made lists of. Raises `ValueError` for anything else."""
     try:
         return Script(tuple(_step(name, value) for name, value in msgspec.convert(data, list[tuple[str, object]])))
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, TypeError) as error:
         raise ValueError(f"this is no script: {error}") from error
 
 

@@ -22,22 +22,13 @@ def append_only(trial: Trial, decoder: FullDecoder) -> Violation | None:
             continue
         at, sent = wrong
         message = stream.messages[at]
+        rest = due[len(sent) :]
+        if _was_right(stream, at, sent, due, decoder):
+            why = "what follows makes another text of what was sent here"
+            return _violation("append-only", Kind.REPLACED, stream, message, rest, why)
         if _is_repeat(sent, message.chunk, due):
-            return _violation(
-                "append-only", Kind.DOUBLED, stream, message, due[len(sent) :], "a part of the chunk was sent before"
-            )
-        now = decoder.decode([other.token for other in stream.messages[: at + 1]])
-        start = _common(sent + message.chunk, due)
-        replaced = (sent + message.chunk)[start : start + 1] == REPLACEMENT
-        if now.startswith(sent + message.chunk) and not replaced and not message.finished:
-            return _violation(
-                "append-only",
-                Kind.REPLACED,
-                stream,
-                message,
-                due[len(sent) :],
-                "what follows makes another text of what was sent here",
-            )
+            why = "a part of the chunk was sent before"
+            return _violation("append-only", Kind.DOUBLED, stream, message, rest, why)
     return None
 
 
@@ -142,6 +133,21 @@ def _first_wrong(stream: Stream, due: str) -> tuple[int, str] | None:
             return at, sent
         sent += message.chunk
     return None
+
+
+def _was_right(stream: Stream, at: int, sent: str, due: str, decoder: FullDecoder) -> bool:
+    """Whether what was sent up to a message is what the ids up to there decode to, though not what all of them do.
+
+    A U+FFFD for a character that isn't complete is not: that is the law `no-replacement`.
+    """
+    message = stream.messages[at]
+    if message.finished:
+        return False
+    text = sent + message.chunk
+    start = _common(text, due)
+    if text[start] == REPLACEMENT:
+        return False
+    return decoder.decode([other.token for other in stream.messages[: at + 1]]).startswith(text)
 
 
 def _is_repeat(sent: str, chunk: str, due: str) -> bool:
