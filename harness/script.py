@@ -152,25 +152,29 @@ def alone(stream: Stream) -> Script:
 
 
 def on_fresh_uids(script: Script, streams: Sequence[Stream]) -> Script:
-    """The same calls with a uid of its own for every stream that reuses one."""
+    """The same calls with a uid of its own for every stream that reuses one.
+
+    A request that was refused is part of no stream; it is asked on the uid that its stream has.
+    """
     used = {stream.uid for stream in streams}
     unused = (uid for uid in range(1, 2**62) if uid not in used)
-    renamed = {
-        (message.step, message.slot): uid
-        for stream, uid in ((stream, next(unused)) for stream in streams if stream.reused)
-        for message in stream.messages
-    }
-    return Script(tuple(_rename(at, step, renamed) for at, step in enumerate(script.steps)))
-
-
-def _rename(at: int, step: Step, renamed: dict[tuple[int, int], int]) -> Step:
-    if not isinstance(step, Feed):
-        return step
-    requests = (
-        DetokenizeRequest(renamed.get((at, slot), request.uid), request.next_token, request.finished)
-        for slot, request in enumerate(step.requests)
-    )
-    return Feed(tuple(requests))
+    begins = {(stream.messages[0].step, stream.messages[0].slot) for stream in streams if stream.reused}
+    names: dict[int, int] = {}
+    steps: list[Step] = []
+    for at, step in enumerate(script.steps):
+        if isinstance(step, Abort):
+            steps.append(Abort(names.get(step.uid, step.uid)))
+        elif isinstance(step, Encode):
+            steps.append(step)
+        else:
+            requests = []
+            for slot, request in enumerate(step.requests):
+                if (at, slot) in begins:
+                    names[request.uid] = next(unused)
+                uid = names.get(request.uid, request.uid)
+                requests.append(DetokenizeRequest(uid, request.next_token, request.finished))
+            steps.append(Feed(tuple(requests)))
+    return Script(tuple(steps))
 
 
 def split_repeats(step: Feed) -> list[Feed]:

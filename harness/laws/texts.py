@@ -23,6 +23,8 @@ def append_only(trial: Trial, decoder: FullDecoder) -> Violation | None:
         at, sent = wrong
         message = stream.messages[at]
         rest = due[len(sent) :]
+        if _first_character_off(sent + message.chunk, due) == REPLACEMENT:
+            continue  # a character that wasn't complete: that is for `no-replacement`
         if _was_right(stream, at, sent, due, decoder):
             why = "what follows makes another text of what was sent here"
             return _violation("append-only", Kind.REPLACED, stream, message, rest, why)
@@ -39,9 +41,7 @@ def no_replacement(trial: Trial, decoder: FullDecoder) -> Violation | None:
         if wrong is None:
             continue
         at, sent = wrong
-        text = sent + stream.messages[at].chunk
-        start = _common(text, due)
-        if text[start] == REPLACEMENT:
+        if _first_character_off(sent + stream.messages[at].chunk, due) == REPLACEMENT:
             return _violation(
                 "no-replacement",
                 Kind.REPLACED,
@@ -136,18 +136,12 @@ def _first_wrong(stream: Stream, due: str) -> tuple[int, str] | None:
 
 
 def _was_right(stream: Stream, at: int, sent: str, due: str, decoder: FullDecoder) -> bool:
-    """Whether what was sent up to a message is what the ids up to there decode to, though not what all of them do.
-
-    A U+FFFD for a character that isn't complete is not: that is the law `no-replacement`.
-    """
+    """Whether what was sent up to a message is what the ids up to there decode to, though not what all of them do."""
     message = stream.messages[at]
     if message.finished:
         return False
-    text = sent + message.chunk
-    start = _common(text, due)
-    if text[start] == REPLACEMENT:
-        return False
-    return decoder.decode([other.token for other in stream.messages[: at + 1]]).startswith(text)
+    text = decoder.decode([other.token for other in stream.messages[: at + 1]])
+    return text.startswith(sent + message.chunk)
 
 
 def _is_repeat(sent: str, chunk: str, due: str) -> bool:
@@ -165,5 +159,6 @@ def _violation(law: str, kind: Kind, stream: Stream, message: Message, expected:
     return Violation(law, kind, message.step, message.slot, stream.uid, expected, message.chunk, why)
 
 
-def _common(a: str, b: str) -> int:
-    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+def _first_character_off(text: str, due: str) -> str:
+    """The first character with which a text leaves the one that is due. It does leave it."""
+    return next(char for at, char in enumerate(text) if due[at : at + 1] != char)

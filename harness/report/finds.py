@@ -35,7 +35,7 @@ def watch(events: Iterable[Event], console: Console) -> int:
                 lines += [f"  written to {event.exported}"] if event.exported is not None else []
                 console.print(Text("\n".join(lines)), soft_wrap=True)
             elif isinstance(event, Ended):
-                verdict = f"{event.found} classes of finds" if event.found else "nothing found"
+                verdict = f"{event.found} found" if event.found else "nothing found"
                 console.print(Text(f"{_who(event)}: {verdict}, {_progress(event.searched)}"), soft_wrap=True)
     return found
 

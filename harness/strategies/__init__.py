@@ -1,8 +1,7 @@
 """Scripts drawn at random: what to draw from, and how, for the harness's own search and for hypothesis.
 
-One function, `draw_script`, makes a script out of a source of chance. The search gives it `random.Random`, which makes
-tens of thousands of messages a second; `scripts` gives it hypothesis' own source, which is slower by two orders but
-shrinks, and remembers what it found.
+One function, `draw_script`, makes a script out of a source of chance. The search gives it `random.Random`; `scripts`
+gives it hypothesis' own source, which is some sixty times slower, but shrinks.
 """
 
 from __future__ import annotations
