@@ -23,7 +23,7 @@ def bench(
     Parameters
     ----------
     tables
-        share, tokenize, detokenize, wire, wire-tokenize, growth or memory; all of them if none is named.
+        share, tokenize, detokenize, wire, wire-tokenize, growth, memory or search; all of them if none is named.
     json
         Write the figures to this file.
     worker
