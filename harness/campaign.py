@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from harness.errors import ParityError
 from harness.export import Regression, write
-from harness.fuzz import Budget, Find, Mended, Searching, Setting, hunt, judge_of
+from harness.fuzz import Budget, Find, Mended, Searching, Setting, hunt, isolated_judge_of, judge_of
+from harness.judges import Judge
 from harness.kept import Finds
 from harness.targets import Target, load_factory, searchable
 
@@ -22,6 +23,7 @@ class Plan:
     """What to search: `seed` and `budget` for each implementation on each tokenizer.
 
     `finds` is the folder in which finds are kept, None for none; `export` that in which they are written as tests.
+    With `in_process` an implementation is called in this process, not in one of its own.
     With `resume` a search goes on where the last one of the same seed ended.
     """
 
@@ -30,6 +32,7 @@ class Plan:
     budget: Budget
     finds: pathlib.Path | None
     export: pathlib.Path | None
+    in_process: bool = False
     resume: bool = False
 
 
@@ -83,8 +86,7 @@ def search(targets: Sequence[Target], settings: Iterable[Setting], plan: Plan) -
 
 
 def _search(target: Target, setting: Setting, plan: Plan) -> Iterator[Event]:
-    factory = load_factory(searchable(target))
-    judge = judge_of(factory, setting, plan.profile)
+    judge = _judge(searchable(target), setting, plan.profile, in_process=plan.in_process)
     finds = Finds(plan.finds, target.name, setting.name, plan.profile) if plan.finds is not None else None
     resumed = Finds(plan.finds, target.name, setting.name, plan.profile, str(plan.seed)) if plan.finds else None
     kept = finds.fetch() if finds is not None else []
@@ -114,10 +116,16 @@ def _search(target: Target, setting: Setting, plan: Plan) -> Iterator[Event]:
     yield Ended(target.name, setting, searched, found)
 
 
+def _judge(spec: str, setting: Setting, profile: str, *, in_process: bool) -> Judge:
+    if in_process:
+        return judge_of(load_factory(spec), setting, profile)
+    return isolated_judge_of(spec, setting, profile)
+
+
 def _export(target: Target, setting: Setting, plan: Plan, find: Find) -> pathlib.Path | None:
     if plan.export is None or not find.repeats:
         return None
-    judge = judge_of(load_factory(target.spec), setting, "laws")
+    judge = _judge(target.spec, setting, "laws", in_process=plan.in_process)
     try:
         broken = judge.judge(find.script)
     finally:

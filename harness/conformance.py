@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from harness.adapters.player import DirectPlayer
 from harness.assets import read_pins, resolve
 from harness.fuzz import Budget, Find, Setting, hunt, judge_of, read_setting
 from harness.laws import judge
@@ -67,7 +68,7 @@ def assert_answers(
 
     A call with an id that is none may be answered or refused: what comes after it is what counts.
     """
-    subject = Subject(factory, folder_of(tokenizer), moves=False)
+    subject = Subject(DirectPlayer(factory, folder_of(tokenizer)), moves=False)
     try:
         script = Script(tuple(step for step, _ in calls))
         answers, fault = subject.ask(script)
@@ -83,7 +84,7 @@ def assert_answers(
 def assert_keeps_laws(factory: Factory, *, tokenizer: str | pathlib.Path, calls: Sequence[Step]) -> None:
     """Make calls one after the other, and judge the answers by every law."""
     setting = setting_of(tokenizer)
-    subject = Subject(factory, setting.folder, moves=False)
+    subject = Subject(DirectPlayer(factory, setting.folder), moves=False)
     try:
         violations = judge(subject.trial(Script(tuple(calls))), setting.decoder)
     finally:

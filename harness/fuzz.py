@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from harness.adapters.isolated_player import IsolatedPlayer
+from harness.adapters.player import DirectPlayer
 from harness.errors import ParityError
-from harness.judges import ByLaws, ByReference, DirectJudge, Judge, Verdict
+from harness.judges import ByLaws, ByReference, Judge, SubjectJudge, Verdict
 from harness.laws import FullDecoder, Violation
 from harness.model import Kind
 from harness.protocol import Factory
@@ -31,6 +33,9 @@ Signature: TypeAlias = tuple[str, str]
 """The class of a find: the law that was broken, or `parity`, and what a user would see, an error with its type."""
 
 _REPORT_EVERY = 0.5
+_MOST_EXECUTIONS = 4000
+_EXECUTIONS = {Kind.CRASH.value: 120, Kind.HANG.value: 20}
+"""Fewer where each costs a process, or all the time that a call has."""
 _SIMPLE = (b"a", b"b", b" a", b" ", b"\n", "中".encode(), b"\xe4", b"\xb8", b"\xad", b"\xc3", b"\xa9", b"\xf0", b"\xff")
 
 
@@ -119,8 +124,20 @@ def read_setting(name: str, folder: pathlib.Path, corpora: pathlib.Path) -> Sett
 
 
 def judge_of(factory: Factory, setting: Setting, profile: str) -> Judge:
-    """The judge of an implementation: `reference` or `laws`. Raises `TargetError` if it can't be started."""
-    return DirectJudge(Subject(factory, setting.folder), verdict_of(setting, profile))
+    """The judge of an implementation in this process: by the profile `reference` or `laws`.
+
+    Raises `TargetError` if it can't be started.
+    """
+    return SubjectJudge(Subject(DirectPlayer(factory, setting.folder)), verdict_of(setting, profile))
+
+
+def isolated_judge_of(spec: str, setting: Setting, profile: str, patience: float = 10.0) -> Judge:
+    """The judge of the implementation `spec` in a process of its own, with `patience` seconds for each call.
+
+    Raises `TargetError` if it can't be started.
+    """
+    verdict = verdict_of(setting, profile)
+    return SubjectJudge(Subject(IsolatedPlayer(spec, setting.folder, patience=patience)), verdict)
 
 
 def verdict_of(setting: Setting, profile: str) -> Verdict:
@@ -212,7 +229,7 @@ def _reduce(
         return class_of(judge.judge(candidate)) == signature
 
     begun = time.monotonic()
-    shrunk = shrink(script, holds, simple)
+    shrunk = shrink(script, holds, simple, _EXECUTIONS.get(signature[1], _MOST_EXECUTIONS))
     judge.renew()
     violations = tuple(judge.judge(shrunk.script))
     repeats = class_of(violations) == signature

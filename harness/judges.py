@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.compare import compare_chunks, compare_ids
 from harness.laws import FullDecoder, Violation, judge
-from harness.model import DetokenizeRequest, Divergence, Event, Kind, Program, Prompts
+from harness.model import DetokenizeRequest, Divergence, Event, Program, Prompts
 from harness.oracle import ReferenceDetokenizer
 from harness.script import (
     ID_LIMIT,
@@ -64,8 +64,8 @@ class Verdict(Protocol):
         ...
 
 
-class DirectJudge:
-    """The judge of an implementation in this process."""
+class SubjectJudge:
+    """A subject, and a way to judge it."""
 
     def __init__(self, subject: Subject, verdict: Verdict) -> None:
         self._subject = subject
@@ -120,7 +120,7 @@ class ByReference:
         uid = step.uid if isinstance(step, Abort) else step.requests[fault.slot].uid
         size = 1 if isinstance(step, Abort) else len(step.requests)
         why = "the call failed"
-        return [Violation(PARITY, Kind.ERROR, fault.step, fault.slot, uid, f"{size} answers", fault.what, why)]
+        return [Violation(PARITY, fault.kind, fault.step, fault.slot, uid, f"{size} answers", fault.what, why)]
 
     def _describe(self, script: Script, expected: Sequence[Answer], answers: Sequence[Answer], at: int) -> Violation:
         step = script.steps[at]

@@ -149,7 +149,7 @@ class IsolatedConnection:
                 *(sys.executable, "-m", "harness.adapters.child", self._spec, str(self._folder)),
                 *(str(theirs.fileno()), str(self._notes.fileno())),
             ],
-            env={"PYTHONPATH": _search_path()},
+            env={"PYTHONPATH": search_path()},
             pass_fds=(theirs.fileno(), self._notes.fileno()),
             memory_limit=self._memory_limit,
         )
@@ -227,6 +227,6 @@ class IsolatedConnection:
         return Fault(Kind.ERROR, 0, f"its process answered with {type(reply).__name__}")
 
 
-def _search_path() -> str:
+def search_path() -> str:
     """This process's own search path, so that the child finds the same modules."""
     return ":".join(dict.fromkeys([*filter(None, sys.path), str(pathlib.Path.cwd())]))

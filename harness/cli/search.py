@@ -31,13 +31,14 @@ def fuzz(
     export: pathlib.Path | None = None,
     finds: pathlib.Path | None = None,
     forget: bool = False,
+    in_process: bool = False,
 ) -> int:
     """Search implementations for what is wrong, and show the smallest script of each class: 0 nothing found, 1 found.
 
     Parameters
     ----------
     targets
-        Short names, `module:factory`, `file.py:factory` or entry points. They are called in this process.
+        Short names, `module:factory`, `file.py:factory` or entry points.
     tokenizer
         A pinned tokenizer (all of them if none is given), or a folder. May be given several times.
     profile
@@ -54,6 +55,8 @@ def fuzz(
         The folder in which finds are kept, to be asked first the next time; the user's cache folder if not given.
     forget
         Neither ask what was kept nor keep what is found.
+    in_process
+        Call the implementations in this process, not in one of their own: faster, but a crash or a hang ends it.
     """
     if not targets:
         raise ParityError(
@@ -62,7 +65,7 @@ def fuzz(
     project, console = find_project(pathlib.Path.cwd()), Console()
     found = [find_target(name, project.impls) for name in dict.fromkeys(targets)]
     kept = None if forget else finds or cache_folder() / "finds"
-    plan = Plan(profile, seed, read_budget(budget), kept, export, resume)
+    plan = Plan(profile, seed, read_budget(budget), kept, export, in_process, resume)
     with waiting(Console(stderr=True)) as announce:
         folders = {name: _folder(project, name, announce) for name in tokenizer or _pinned(project)}
     settings = (read_setting(name, folder, project.corpora) for name, folder in folders.items())
@@ -70,7 +73,7 @@ def fuzz(
 
 
 @app.command
-def laws(*targets: str, tokenizer: Names = (), budget: str = "3000", seed: int = 0) -> int:
+def laws(*targets: str, tokenizer: Names = (), budget: str = "3000", seed: int = 0, in_process: bool = False) -> int:
     """Judge implementations by the laws alone, the oracle, too (`parity laws reference`).
 
     Parameters
@@ -83,8 +86,18 @@ def laws(*targets: str, tokenizer: Names = (), budget: str = "3000", seed: int =
         As for `fuzz`.
     seed
         As for `fuzz`.
+    in_process
+        As for `fuzz`.
     """
-    return fuzz(*targets, tokenizer=tokenizer, profile="laws", budget=budget, seed=seed, forget=True)
+    return fuzz(
+        *targets,
+        tokenizer=tokenizer,
+        profile="laws",
+        budget=budget,
+        seed=seed,
+        forget=True,
+        in_process=in_process,
+    )
 
 
 def _pinned(project: Project) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def answers(trial: Trial, decoder: FullDecoder) -> Violation | None:
     uid = step.uid if isinstance(step, Abort) else step.requests[fault.slot].uid if step.requests else 0
     size = 1 if isinstance(step, Abort) else len(step.requests)
     return Violation(
-        "answers", Kind.ERROR, fault.step, fault.slot, uid, f"{size} answers", fault.what, "the call failed"
+        "answers", fault.kind, fault.step, fault.slot, uid, f"{size} answers", fault.what, "the call failed"
     )
 
 

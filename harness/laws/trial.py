@@ -31,11 +31,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An answer that isn't one: where, and what is wrong with it."""
+    """An answer that isn't one: where, and what is wrong with it. `kind` is ERROR, CRASH or HANG."""
 
     step: int
     slot: int
     what: str
+    kind: Kind = Kind.ERROR
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def test_a_search_is_taken_up_where_it_ended(tmp_path: pathlib.Path, setting: ob
     target = find_target("python", ROOT / "impls")
 
     def run(*, resume: bool, seed: int = 0) -> list[object]:
-        plan = Plan("reference", seed, Budget(40), tmp_path, None, resume)
+        plan = Plan("reference", seed, Budget(40), tmp_path, None, True, resume)
         return [event for event in search([target], [ground], plan) if not isinstance(event, Searching | Found)]
 
     positions = []

@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from harness.adapters.player import DirectPlayer
 from harness.assets import read_pins
 from harness.fuzz import Budget, Find, Setting, hunt, judge_of, verdict_of
 from harness.model import DetokenizeRequest
@@ -53,7 +54,7 @@ def test_ideal_keeps_every_law(name: str, setting: Callable[[str], Setting]) -> 
 @pytest.mark.parametrize("name", ["straddle", "llama2"])
 def test_ideal_keeps_every_law_under_hypothesis(name: str, setting: Callable[[str], Setting]) -> None:
     ground = setting(name)
-    subject, verdict = Subject(_ideal(ground), ground.folder), verdict_of(ground, "laws")
+    subject, verdict = Subject(DirectPlayer(_ideal(ground), ground.folder)), verdict_of(ground, "laws")
 
     @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(scripts(ground.material))
