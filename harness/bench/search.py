@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from harness.assets import read_pins, resolve
-from harness.bench.figures import Column, Report
+from harness.bench.figures import Cell, Column, Report
 from harness.fuzz import PROFILES, Budget, Searching, Setting, hunt, judge_of, read_setting, script_number
 from harness.packages import Announce
 from harness.project import Project
@@ -27,7 +27,7 @@ _NOTES = (
 def run(project: Project, announce: Announce) -> Report:
     """The rate of drawing, and that of searching by each profile, for every pinned tokenizer."""
     factory = load_factory(find_target("python", project.impls).spec)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for pin in read_pins(project.corpora):
         announce(f"searching on {pin.name}")
         setting = read_setting(pin.name, resolve(pin.name, project.corpora), project.corpora)

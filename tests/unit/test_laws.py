@@ -165,9 +165,10 @@ def test_independent_and_forgets_tell_why_a_stream_is_answered_otherwise(ground:
 def test_batch_encode(ground: Setting) -> None:
     script = Script((Encode((TokenizeRequest(0, "a"), TokenizeRequest(1, "b"))),))
     right = Trial(script, [[[1], [2]]], [], one_by_one={(0, 0): [1], (0, 1): [2]})
-    wrong = Trial(script, [[[1], [2, 0]]], [], one_by_one={(0, 0): [1], (0, 1): [2]})
     assert _judge("batch-encode", right, ground) is None
-    assert _judge("batch-encode", wrong, ground) == (Kind.IDS_DIFFER, 0, 1)
+    for ids in ([2, 0], [3], []):
+        wrong = Trial(script, [[[1], ids]], [], one_by_one={(0, 0): [1], (0, 1): [2]})
+        assert _judge("batch-encode", wrong, ground) == (Kind.IDS_DIFFER, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -184,12 +185,15 @@ def test_batch_encode(ground: Setting) -> None:
         ("llama2", [b"\xc3", b"\xa9"], ""),
         ("llama2", [b"\xc3", b"\xa9", "▁a"], "é a"),
         ("llama2", ["▁a", b"\xff"], "a"),
+        # An id without a piece ends no run.
+        ("llama2", ["▁a", b"\xe4", 2**31], "a"),
     ],
 )
-def test_settled(name: str, parts: list[bytes | str], settled: str, setting: Callable[[str], Setting]) -> None:
+def test_settled(name: str, parts: list[bytes | str | int], settled: str, setting: Callable[[str], Setting]) -> None:
     ground = setting(name)
     pieces = {piece: token for token, piece in ground.vocabulary.pieces.items()}
-    ids = [pieces[part] if isinstance(part, str) else ground.vocabulary.id_by_bytes[part] for part in parts]
+    by_bytes = ground.vocabulary.id_by_bytes
+    ids = [pieces[p] if isinstance(p, str) else p if isinstance(p, int) else by_bytes[p] for p in parts]
     assert ground.decoder.settled(ids) == settled
 
 
