@@ -53,6 +53,11 @@ class AnswersTooFew(Right):
         return super().detokenize(requests)[:3]
 
 
+class AnswersTooMany(Right):
+    def detokenize(self, requests: Requests) -> list[str]:
+        return [*super().detokenize(requests), ""]
+
+
 class IsPoisoned(Right):
     """A call with an id that is none is refused, but half of it was done."""
 
@@ -216,7 +221,7 @@ class SortsPrompts(Right):
 BROKEN: Mapping[str, tuple[Callable[[Setting], Right], str]] = {
     kind.__name__: (kind, law)
     for law, kinds in {
-        "answers": (RaisesOnSpecials, AnswersBytes, AnswersTooFew),
+        "answers": (RaisesOnSpecials, AnswersBytes, AnswersTooFew, AnswersTooMany),
         "forgets": (KeepsOverAbort, KeepsOverFinish),
         "independent": (MixesUids, ForgetsTheFirst, SwapsSlots),
         "append-only": (SendsTwice,),
