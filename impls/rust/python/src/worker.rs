@@ -54,9 +54,10 @@ impl TokenizerWorker {
             .iter()
             .zip(&prompts)
             .map(|(uid, value)| {
-                let prompt = prompt(value).map_err(|error| match error.is_instance_of::<PyTypeError>(py) {
-                    true => PyTypeError::new_err(format!("uid {uid}: {}", error.value(py))),
-                    false => PyValueError::new_err(format!("uid {uid}: {}", error.value(py))),
+                let prompt = prompt(value).map_err(|error| {
+                    let message = format!("uid {uid}: {}", error.value(py));
+                    let is_type = error.is_instance_of::<PyTypeError>(py);
+                    if is_type { PyTypeError::new_err(message) } else { PyValueError::new_err(message) }
                 })?;
                 Ok(TokenizeRequest { uid: *uid, prompt })
             })
