@@ -61,9 +61,11 @@ class TransformersCodec:
         return text
 
     def renders(self, messages: Sequence[dict[str, str]]) -> bool:
-        """Whether the template takes a conversation."""
+        """Whether the template takes a conversation; transformers refuses one without messages itself."""
         from jinja2 import TemplateError
 
+        if not messages:
+            return False
         try:
             self.render(messages)
         except TemplateError:
