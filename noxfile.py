@@ -163,6 +163,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @session(default=False)
+def zoo(session: nox.Session) -> None:
+    """Let historical bugs loose on the harness; names of files in impls/zoo may follow `--`."""
+    install(session)
+    session.run("parity", "zoo", *session.posargs)
+
+
+@session(default=False)
 def bench(session: nox.Session) -> None:
     """Time the implementations."""
     install(session)

@@ -102,4 +102,30 @@ class RunFinished(msgspec.Struct, frozen=True, tag="run-finished", tag_field="ev
     known_red: int = 0
 
 
-Event: TypeAlias = RunStarted | Progress | CaseRed | CaseKnown | KnownRed | NotRun | CorpusDone | RunFinished
+class BugJudged(msgspec.Struct, frozen=True, tag="bug-judged", tag_field="event"):
+    """A historical bug was let loose on the harness.
+
+    `smallest` is the size, in messages, of the smallest program known, and `shown` what it shows by the judge of
+    `check`. `goldens`, `law` and `search` say how each judge caught the bug, and are empty if it didn't: the class of
+    the divergence, the first law that is broken, and the classes of what the search found: the first after `seconds`,
+    the last, which is like the smallest program if any was, shrunk to `found` messages.
+    `red` says what is wrong, a line each.
+    """
+
+    bug: str
+    seen: tuple[str, ...]
+    tokenizer: str
+    check: str
+    smallest: int
+    shown: str
+    goldens: str
+    law: str
+    search: str
+    seconds: float
+    found: int
+    red: tuple[str, ...]
+
+
+Event: TypeAlias = (
+    RunStarted | Progress | CaseRed | CaseKnown | KnownRed | NotRun | CorpusDone | BugJudged | RunFinished
+)

@@ -15,9 +15,9 @@ from harness.assets import read_pins
 from harness.cli.app import Names, app, waiting
 from harness.cli.known import known_failures
 from harness.errors import ParityError, TargetError
-from harness.events import Event, RunFinished
+from harness.events import BugJudged, Event, RunFinished
 from harness.project import find_project
-from harness.report import jsonlines, junit, terminal
+from harness.report import jsonlines, junit, terminal, zoo
 from harness.run import Options, check
 from harness.suites import suites
 from harness.targets import Target, every_target, find_target
@@ -121,8 +121,13 @@ def _check_in_process(asked: Sequence[Target], memory_limit: int | None) -> None
 @app.command
 def report(file: pathlib.Path) -> int:
     """Show a run that was recorded with --json."""
+    events = jsonlines.read(file)
+    bugs = [event for event in events if isinstance(event, BugJudged)]
+    if bugs:
+        zoo.show(bugs, Console())
+        return 0
     summary = terminal.Summary()
-    for event in jsonlines.read(file):
+    for event in events:
         summary.add(event)
     terminal.show(summary, Console())
     return 0

@@ -27,6 +27,7 @@ ROWS = (
     {"oracle", "golden", "generate", "adapters", "compare", "subject", "strategies"},
     {"regen", "run", "judges", "shrink", "locate", "kept"},
     {"bench", "suites", "fuzz"},
+    {"zoo"},
     {"export"},
     {"campaign"},
     {"report", "conformance"},
