@@ -23,7 +23,8 @@ fn rows(path: &Path) -> impl Iterator<Item = Row> {
 }
 
 fn files(tokenizer: &Pinned, suffix: &str, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(&tokenizer.goldens)
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../goldens").join(&tokenizer.name);
+    let mut found: Vec<PathBuf> = fs::read_dir(goldens)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
