@@ -18,6 +18,9 @@ from harness.errors import AssetError, UnknownTokenizer
 from harness.packages import Announce, Member, cache_folder, cannot_keep, check, fetch, sha256
 from harness.tokenizer import FILES
 
+ALL = "all"
+"""Stands for every pinned tokenizer."""
+
 
 @dataclass(frozen=True, slots=True)
 class PinnedTokenizer:
@@ -25,6 +28,7 @@ class PinnedTokenizer:
 
     `form` says how the source becomes tokenizer.json (see `convert.FORMS`), `built` is the result's SHA-256.
     The source and the chat template are each a member of a package or a file beside the list.
+    With `default` it belongs to the set that is meant where none is named.
     """
 
     name: str
@@ -35,6 +39,7 @@ class PinnedTokenizer:
     built: str
     bos: str = ""
     template: Member | str | None = None
+    default: bool = False
 
 
 class _List(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,6 +57,13 @@ def read_pins(corpora: pathlib.Path) -> list[PinnedTokenizer]:
             f"the list of tokenizers {path} can't be read", cause=str(error), hint="restore it from git"
         ) from error
     return pins
+
+
+def chosen(names: Sequence[str], pins: Sequence[PinnedTokenizer]) -> list[str]:
+    """The tokenizers that these names stand for: the default set for none, every one for `all`."""
+    given = names or [pin.name for pin in pins if pin.default]
+    every = [pin.name for pin in pins]
+    return list(dict.fromkeys(name for one in given for name in (every if one == ALL else [one])))
 
 
 def resolve(

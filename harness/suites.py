@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from harness.assets import folder_hash, read_pins, resolve
+from harness.assets import chosen, folder_hash, read_pins, resolve
 from harness.errors import GoldenError
 from harness.golden import Manifest, read_manifest, verify
 from harness.packages import Announce
@@ -19,12 +19,12 @@ from harness.tokenizer import check_folder, load_vocabulary
 def suites(
     project: Project, names: Sequence[str], corpora: Sequence[str], scratch: pathlib.Path, announce: Announce
 ) -> list[Suite]:
-    """The suites of these tokenizers, all pinned ones if none is named; goldens of a folder are made in `scratch`.
+    """The suites of these tokenizers, the default set if none is named; goldens of a folder are made in `scratch`.
 
     Raises `UnknownTokenizer`, `UnknownCorpus`, `AssetError` or `GoldenError`.
     """
-    chosen = names or tuple(pin.name for pin in read_pins(project.corpora))
-    return [_suite(project, name, corpora, scratch, announce) for name in dict.fromkeys(chosen)]
+    wanted = chosen(names, read_pins(project.corpora))
+    return [_suite(project, name, corpora, scratch, announce) for name in wanted]
 
 
 def _suite(project: Project, name: str, corpora: Sequence[str], scratch: pathlib.Path, announce: Announce) -> Suite:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.adapters.direct import DirectConnection
-from harness.assets import read_pins, resolve
+from harness.assets import chosen, read_pins, resolve
 from harness.bench.figures import Cell, Column, Report
 from harness.golden import DetokenizeCase, read_detokenize, read_manifest, verify
 from harness.model import DetokenizeRequest
@@ -67,21 +67,21 @@ class TimedBackend:
 
 
 def run(project: Project, announce: Announce) -> Report:
-    """Measure on the goldens of every pinned tokenizer, with a table of answers and with `impls/python`."""
+    """Measure on the goldens of the default set, with a table of answers and with `impls/python`."""
     target = find_target("python", project.impls)
     rows: list[tuple[Cell, ...]] = []
     everything: list[Timing] = []
-    for pin in read_pins(project.corpora):
-        announce(f"share: {pin.name}")
-        folder = resolve(pin.name, project.corpora, announce)
-        paths = _goldens(project.goldens / pin.name)
+    for name in chosen((), read_pins(project.corpora)):
+        announce(f"share: {name}")
+        folder = resolve(name, project.corpora, announce)
+        paths = _goldens(project.goldens / name)
         chunks = [chunk for path in paths for case in read_detokenize(path) for chunk in case.expected.values()]
         bare = [_table_run(paths, chunks) for _ in range(_ROUNDS)]
         real = [_real_run(paths, load_factory(target.spec), folder) for _ in range(_ROUNDS)]
         everything.append(sorted(real, key=lambda timing: timing.total)[_ROUNDS // 2])
         rows.append(
             (
-                pin.name,
+                name,
                 bare[0].messages,
                 statistics.median(timing.messages / timing.total for timing in bare),
                 statistics.median(timing.messages / timing.total for timing in real),

@@ -7,7 +7,7 @@ import pathlib
 from rich.console import Console
 from rich.table import Table
 
-from harness.assets import read_pins, resolve
+from harness.assets import PinnedTokenizer, chosen, read_pins, resolve
 from harness.cli.app import app, waiting
 from harness.project import find_project
 from harness.targets import known_targets
@@ -21,7 +21,7 @@ def list_all() -> int:
     project, console = find_project(pathlib.Path.cwd()), Console()
     for title, rows in (
         ("implementations", known_targets(project.impls)),
-        ("tokenizers", {pin.name: pin.family for pin in read_pins(project.corpora)}),
+        ("tokenizers", {pin.name: _family(pin) for pin in read_pins(project.corpora)}),
         (
             "corpora",
             {source.name: source.why for source in read_sources(project.corpora)},
@@ -36,16 +36,20 @@ def list_all() -> int:
 
 @app.command
 def fetch(*tokenizers: str) -> int:
-    """Fetch pinned tokenizers, all of them if none is named, and print their folders.
+    """Fetch pinned tokenizers, the default set if none is named, and print their folders.
 
     Parameters
     ----------
     tokenizers
-        Names of pinned tokenizers.
+        Names of pinned tokenizers, or `all`.
     """
     project = find_project(pathlib.Path.cwd())
-    names = tokenizers or tuple(pin.name for pin in read_pins(project.corpora))
+    names = chosen(tokenizers, read_pins(project.corpora))
     with waiting(Console(stderr=True)) as announce:
         folders = [resolve(name, project.corpora, announce) for name in names]
     print(*folders, sep="\n")
     return 0
+
+
+def _family(pin: PinnedTokenizer) -> str:
+    return f"{pin.family}, in the default set" if pin.default else pin.family

@@ -46,7 +46,7 @@ def check_targets(
         Short names of what is in impls/, `module:factory`, `file.py:factory` or entry points.
         All of impls/ that is built, if none is given.
     tokenizer
-        A pinned tokenizer (all of them if none is given), or a folder, for which goldens are made on the fly.
+        A pinned tokenizer, `all`, or a folder, for which goldens are made on the fly. The default set if none is given.
     corpus
         Only this corpus. May be given several times, as may --tokenizer.
     json

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from harness.assets import read_pins, resolve
+from harness.assets import chosen, read_pins, resolve
 from harness.cli.app import Names, app, waiting
 from harness.golden import Manifest, read_manifest, verify
 from harness.project import find_project
@@ -22,12 +22,12 @@ def regen(*, check: bool = False, tokenizer: Names = ()) -> int:
     check
         Compare only: red if an accepted golden isn't what is made today.
     tokenizer
-        Only this pinned tokenizer.
+        Only this pinned tokenizer, or `all`. The default set if none is given.
     """
     from harness.regen import Maker, differences, read_sources, regenerate
 
     project, console = find_project(pathlib.Path.cwd()), Console()
-    names = tokenizer or tuple(pin.name for pin in read_pins(project.corpora))
+    names = chosen(tokenizer, read_pins(project.corpora))
     red = False
     with waiting(console) as announce:
         for name in names:
