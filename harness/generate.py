@@ -17,6 +17,7 @@ MOST_TOKENS = 4000
 _CROWD = 2200
 _MOST_CHARACTERS = 140_000
 _PAST_12_BITS = MOST_TOKENS + 200
+_SHORT_STREAMS = 768
 
 _CHARS_BY_LENGTH = "$\x7f" + "\x80é\u07ff" + "\u0800中あ한\ud7ff\ue000\ufffd\uffff" + "\U00010000😀𠮷\U0010ffff"
 _LEADS = (b"\xe4", b"\xe4\xb8", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xc3", b"\xe0", b"\xed")
@@ -232,6 +233,8 @@ def invalid(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStre
     after = [[], [vocabulary.eos_id], [by_bytes[b"a"]], [by_bytes[b" "], by_bytes[b"b"]], [by_bytes[b"\x80"]]]
     for written, first in itertools.product(_NOT_UTF8, before):
         data = bytes.fromhex(written)
+        if any(data[at : at + 1] not in by_bytes for at in range(len(data))):
+            continue  # some vocabularies leave out the bytes that no text has
         for cut in range(1, len(data) + 1):
             for tail in after:
                 yield TokenStream([*first, *_spell_bytes(data[:cut], by_bytes), *tail])
@@ -274,6 +277,15 @@ def crowd(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream
         yield TokenStream([pool[chance.randrange(len(pool))] for pool in pools])
 
 
+def ends(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
+    """Streams of one token each, for batches in which every stream ends."""
+    few = [*chance.sample(sorted(vocabulary.pieces), 60), vocabulary.eos_id]
+    partial = vocabulary.partial or few
+    for at in range(_SHORT_STREAMS):
+        pool = few if at % 2 else partial
+        yield TokenStream([pool[chance.randrange(len(pool))]])
+
+
 def aborts(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
     """Byte-biased streams, every other one given up, some of them before their first token."""
     for place, stream in enumerate(byte_biased(vocabulary, chance, streams=400)):
@@ -292,6 +304,7 @@ GENERATORS: Mapping[str, Callable[[Vocabulary, random.Random], Iterator[TokenStr
     "limits": limits,
     "idle": idle,
     "crowd": crowd,
+    "ends": ends,
 }
 
 

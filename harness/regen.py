@@ -17,21 +17,25 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness import golden, oracle
+from harness import golden, oracle, states
 from harness.assets import folder_hash
 from harness.corpus import Corpus, Recipe, read_corpora, read_recipes, recipe_hash
 from harness.errors import UnknownCorpus
 from harness.generate import GENERATORS, MOST_TOKENS, text_streams
 from harness.golden import Entry, Manifest, Operation, Provenance
 from harness.model import Event, Program, Prompt, Prompts, TokenStream
-from harness.schedule import CROWD, SHAPES, TOGETHER, programs, prompt_batches
-from harness.tokenizer import TransformersCodec, load_vocabulary
+from harness.schedule import CROWD, ENDS, SHAPES, TOGETHER, programs, prompt_batches
+from harness.tokenizer import DecodingCodec, TransformersCodec, load_vocabulary
 
 _MOST_TEXT_TOKENS = 600
 _LONG_STREAMS = 4
 _BATCHED_PROMPTS = 620
 _MOST_PROMPT = 120_000
-_SHAPES = {"windows": TOGETHER, "long": TOGETHER, "limits": TOGETHER, "idle": TOGETHER, "crowd": CROWD}
+_SHAPES = {
+    **dict.fromkeys(("windows", "long", "limits", "idle"), TOGETHER),
+    "crowd": CROWD,
+    "ends": ENDS,
+}
 
 Announce = Callable[[str], None]
 
@@ -132,6 +136,8 @@ class Maker:
             streams: Iterable[TokenStream] = GENERATORS[source.name](self._vocabulary, chance)
         elif source.name == "long":
             streams = self._long_streams(chance)
+        elif source.name == "transitions":
+            streams = self._transition_streams()
         else:
             return ()
         return programs(source.name, streams, source.recipe.seed, _SHAPES.get(source.name, SHAPES))
@@ -178,6 +184,13 @@ class Maker:
                 if len(tokens) >= MOST_TOKENS:
                     break
             yield TokenStream([*tokens[: MOST_TOKENS - 1], self._vocabulary.eos_id])
+
+    def _transition_streams(self) -> Iterator[TokenStream]:
+        """The shortest stream for every pair of transitions that the detokenizer can make on this tokenizer."""
+        eos_id = self._vocabulary.eos_id
+        found = states.reachable(DecodingCodec(self._folder, eos_id), self._vocabulary)
+        for pair in sorted(found):
+            yield states.witness(found, pair, eos_id)
 
 
 def regenerate(

@@ -51,6 +51,8 @@ SHAPES = (
 )
 TOGETHER = (Shape(MOST_LIVE, lockstep=True),)
 """For a few very long streams: all at once, or most batches would be of one message."""
+ENDS = (Shape(256, lockstep=True), Shape(64, lockstep=True))
+"""For streams of one token: each batch is full, and all of it ends."""
 CROWD = (Shape(1100, lockstep=True),)
 """For more streams alive at once than fit into a batch."""
 

@@ -7,7 +7,7 @@ programs that do so are not made into goldens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from harness.model import DetokenizeRequest, Event, Program, Prompts, batch_slices
@@ -55,11 +55,31 @@ class _Stream:
     sent: int = 0
 
 
-class ReferenceDetokenizer:
-    """The streaming detokenizer of the reference: state for each uid, answers batch by batch."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one message did to its stream: the text that wasn't committed before, whether it now is, and what was sent.
 
-    def __init__(self, codec: Codec) -> None:
+    `before` and `after` count the code points of the stream's output so far.
+    """
+
+    new: str
+    commits: bool
+    before: int
+    after: int
+
+
+Watch = Callable[[DetokenizeRequest, Step], None]
+
+
+class ReferenceDetokenizer:
+    """The streaming detokenizer of the reference: state for each uid, answers batch by batch.
+
+    `watch` is told of each message what it did.
+    """
+
+    def __init__(self, codec: Codec, watch: Watch | None = None) -> None:
         self._codec = codec
+        self._watch = watch
         self._streams: dict[int, _Stream] = {}
 
     def detokenize(self, requests: Sequence[DetokenizeRequest]) -> list[str]:
@@ -95,22 +115,25 @@ class ReferenceDetokenizer:
     def _advance(self, request: DetokenizeRequest, window: str, known: int) -> str:
         stream = self._streams[request.uid]
         new = window[known:]
-        if new and not new.endswith(_REPLACEMENT):
+        commits = bool(new) and not new.endswith(_REPLACEMENT)
+        if commits:
             stream.committed += new
             stream.surr, stream.read = stream.read, len(stream.ids)
             output = stream.committed
         else:
             output = stream.committed + printable(new)
         chunk = output[stream.sent :]
+        if self._watch is not None:
+            self._watch(request, Step(new, commits, stream.sent, len(output)))
         stream.sent = len(output)
         if request.finished:
             del self._streams[request.uid]
         return chunk
 
 
-def answer_program(codec: Codec, program: Program) -> list[str | None]:
+def answer_program(codec: Codec, program: Program, watch: Watch | None = None) -> list[str | None]:
     """The reference's chunk for every row of a program; None for an abort."""
-    detokenizer = ReferenceDetokenizer(codec)
+    detokenizer = ReferenceDetokenizer(codec, watch)
     answers: list[str | None] = []
     for rows in batch_slices(program.batches):
         if program.events[rows.start] == Event.ABORT:

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from harness import packages
-from harness.assets import folder_hash, read_pins, resolve
+from harness.assets import chosen, folder_hash, read_pins, resolve
 from harness.errors import AssetError, UnknownTokenizer
 from harness.packages import Member, fetch
 
@@ -111,6 +111,22 @@ def test_the_hash_of_a_folder_is_that_of_its_files(tmp_path: pathlib.Path) -> No
 def test_the_pinned_list_has_the_families(project_root: pathlib.Path) -> None:
     families = {pin.family for pin in read_pins(project_root / "corpora")}
     assert {"byte-level BPE", "SentencePiece BPE with byte_fallback", "Unigram", "WordPiece"} <= families
+
+
+def test_none_means_the_default_set_and_all_means_every_one(project_root: pathlib.Path) -> None:
+    pins = read_pins(project_root / "corpora")
+    default = chosen((), pins)
+    assert default == ["qwen2.5", "llama2", "tekken", "t5", "bert", "straddle"]
+    assert chosen(["all"], pins) == [pin.name for pin in pins]
+    assert len(pins) > 12
+    assert chosen(["bert", "all", "bert", "./folder"], pins)[0] == "bert"
+    assert chosen(["./folder", "bert", "bert"], pins) == ["./folder", "bert"]
+
+
+def test_every_pinned_tokenizer_has_goldens(project_root: pathlib.Path) -> None:
+    pins = {pin.name for pin in read_pins(project_root / "corpora")}
+    kept = {path.parent.name for path in (project_root / "goldens").glob("*/manifest.json")}
+    assert kept == pins
 
 
 def test_a_cache_that_cant_be_written_to_says_so(tmp_path: pathlib.Path, offered: list[Member]) -> None:
