@@ -20,7 +20,7 @@ from typing import Any
 import nox
 
 # The package with everything that judging and making goldens take.
-PACKAGE = ("-e", ".[oracle,worker,python,fuzz]")
+PACKAGE = ("-e", ".[oracle,worker,python,fuzz,coverage]")
 RUST = ROOT / "impls" / "rust"
 # Each back end of the library by itself, and none.
 RUST_FEATURES = ("", "tokenizers", "fastokens", "splintr", "llm-tokenizer")
@@ -136,18 +136,27 @@ def typing(session: nox.Session) -> None:
 @session()
 @nox.parametrize("mode", [nox.param("--check", id="check")])
 def goldens(session: nox.Session, mode: str) -> None:
-    """Make every golden anew and compare it, byte for byte, with the one that is kept."""
+    """Make the default set's goldens anew and compare them with those that are kept; then look at their coverage."""
     install(session)
     session.run("parity", "regen", mode, *session.posargs)
+    session.run("parity", "coverage", *session.posargs)
 
 
 # Not a second parameter of `goldens`: a session named without a parameter runs all of them,
 # and `-s goldens` must never rewrite what it is there to check.
 @session(default=False, name="goldens(regen)")
 def regen(session: nox.Session) -> None:
-    """Make every golden anew and keep it."""
+    """Make goldens anew and keep them: the default set, or what follows `--`."""
     install(session)
     session.run("parity", "regen", *session.posargs)
+
+
+# Not a default session: it fetches 180 MB of packages, for tokenizers outside the default set.
+@session(default=False)
+def vectors(session: nox.Session) -> None:
+    """The oracle's encoding against the vectors of llama.cpp."""
+    install(session, "test")
+    session.run("pytest", "tests/vectors/llama_cpp.py", *session.posargs)
 
 
 @session(default=False)

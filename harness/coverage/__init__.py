@@ -1,0 +1,1 @@
+"""What goldens exercise, and what they do not."""
