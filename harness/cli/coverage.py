@@ -16,7 +16,7 @@ from harness.coverage.dimension import Dimension, Hole
 from harness.project import find_project
 from harness.visible import visible
 
-_MOST_HOLES = 3
+_MOST_HOLES = 2
 
 
 @app.command
@@ -36,6 +36,8 @@ def coverage(*, tokenizer: Names = (), json: pathlib.Path | None = None, record:
     from harness.coverage.measure import Subject, measure
 
     project, console = find_project(pathlib.Path.cwd()), Console()
+    path = project.goldens / recording.FILE
+    recorded = {} if record else recording.read(path)
     found: dict[str, list[Dimension]] = {}
     with waiting(console) as announce:
         for name in chosen(tokenizer, read_pins(project.corpora)):
@@ -45,26 +47,24 @@ def coverage(*, tokenizer: Names = (), json: pathlib.Path | None = None, record:
     _show(found, console)
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    path = project.goldens / recording.FILE
     red = recording.shortfalls(found)
     if record:
         recording.write(path, found)
     else:
-        red += recording.losses(recording.read(path), found)
+        red += recording.losses(recorded, found)
     for line in red:
         console.print(Text(f"red: {line}", style="red"), soft_wrap=True)
     return 1 if red else 0
 
 
 def _show(found: dict[str, list[Dimension]], console: Console) -> None:
-    table = Table("coverage", *found, show_edge=False)
-    for rows in zip(*found.values(), strict=True):
-        table.add_row(rows[0].name, *(f"{len(each.covered):,} of {each.size:,}" if each.size else "-" for each in rows))
-    console.print(table)
+    table = Table("tokenizer", "dimension", "covered", "not covered, and a case for it", show_edge=False)
     for name, dimensions in found.items():
         for each in dimensions:
-            if each.holes:
-                console.print(Text(f"{name}: {each.name}: {_holes(each.holes)}"), soft_wrap=True)
+            if each.size:
+                table.add_row(name, each.name, f"{len(each.covered):,} of {each.size:,}", Text(_holes(each.holes)))
+        table.add_section()
+    console.print(table)
 
 
 def _holes(holes: Sequence[Hole]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness import golden, oracle, states
@@ -128,7 +128,7 @@ class _Survey:
                 TRANSITIONS, found, self._tracker.pairs, lambda pair: _stream_case(found, pair, vocabulary.eos_id)
             ),
             dimension(SCRIPTS, text.scripts(), text.scripts_of(self._characters), text.cheapest_script),
-            dimension("scripts shown", text.scripts(), text.scripts_of(self._shown), text.cheapest_script),
+            dimension("scripts shown", _showable(vocabulary), text.scripts_of(self._shown), text.cheapest_script),
             dimension("normalization forms", text.form_items(), self._forms, text.cheapest_form),
             dimension("chat roles", templates.ROLES if template else (), self._roles, templates.cheapest_role),
             dimension(
@@ -163,6 +163,11 @@ def _byte_tokens(vocabulary: Vocabulary) -> set[int]:
     if not vocabulary.partial:
         return set()
     return {token for data, token in vocabulary.id_by_bytes.items() if len(data) == 1 and data[0] in valid}
+
+
+def _showable(vocabulary: Vocabulary) -> Iterable[str]:
+    """The scripts that a stream can show: all of them with byte tokens, else those that the pieces have."""
+    return text.scripts() if vocabulary.partial else text.scripts_of(set("".join(vocabulary.pieces.values())))
 
 
 def _stream(item: str) -> Case:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -77,3 +80,31 @@ def test_goldens_of_another_tokenizer_are_noticed(
     (other / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(GoldenError, match="isn't what the reference answers"):
         measure(Subject("small", other, goldens), lambda _: None)
+
+
+def test_the_command_is_red_when_something_recorded_is_no_longer_covered(
+    project_root: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    shutil.copytree(project_root / "corpora", tmp_path / "corpora")
+    shutil.copytree(project_root / "goldens" / "straddle", tmp_path / "goldens" / "straddle")
+    (tmp_path / "impls").mkdir()
+    command = [sys.executable, "-m", "harness.cli", "coverage", "--tokenizer", "straddle"]
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(project_root)}
+        return subprocess.run(
+            [*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    unrecorded = run()
+    assert unrecorded.returncode == 2
+    assert "--record" in unrecorded.stderr
+    assert run("--record").returncode == 0
+    path = tmp_path / "goldens" / "coverage.json"
+    recorded = path.read_text(encoding="utf-8")
+    path.write_text(recorded.replace('"NFC keeps"', '"NFC keeps","NFC loses"'), encoding="utf-8")
+    red = run("--json", str(tmp_path / "out.json"))
+    assert red.returncode == 1
+    assert "red: straddle: normalization forms: no longer covered: NFC loses" in red.stdout
+    (dimensions,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8")).values()
+    assert {each["name"]: each["holes"] for each in dimensions}[IDS] == []
