@@ -112,6 +112,8 @@ def test_a_unigram_model_takes_user_defined_pieces_and_never_spelled_bytes() -> 
     assert _pieces(data, "\n") == [MARK, "<0x0A>"]
     assert _pieces(data, "[e]") == [MARK, "[e]"]
     assert Tokenizer.from_str(data.decode()).encode("e").tokens == [MARK, "e", "</s>"]
+    # SentencePiece gives it as many times the best score as it has bytes, less a tenth.
+    assert dict(json.loads(data)["model"]["vocab"])["[e]"] == pytest.approx(3 * -0.1 - 0.1)
 
 
 def test_a_model_of_the_other_algorithm_is_refused() -> None:
