@@ -6,6 +6,7 @@ from harness.oracle.ideal import IdealDetokenizer
 from harness.oracle.reference import (
     VERSION,
     ReferenceDetokenizer,
+    Step,
     answer_program,
     answer_prompts,
     is_ideograph,
@@ -16,6 +17,7 @@ __all__ = [
     "VERSION",
     "IdealDetokenizer",
     "ReferenceDetokenizer",
+    "Step",
     "answer_program",
     "answer_prompts",
     "is_ideograph",
