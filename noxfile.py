@@ -159,6 +159,13 @@ def vectors(session: nox.Session) -> None:
     session.run("pytest", "tests/vectors/llama_cpp.py", *session.posargs)
 
 
+@session(default=False, name="goldens(review)")
+def review(session: nox.Session) -> None:
+    """Show what pending goldens change, and ask what to do with it."""
+    install(session)
+    session.run("parity", "review", *session.posargs)
+
+
 @session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Search impls/python and the laws' own oracle for what is wrong; what follows `--` is for `parity fuzz`."""

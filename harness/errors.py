@@ -71,6 +71,12 @@ class TargetError(ParityError):
     code = "target"
 
 
+class EnvironmentFault(ParityError):
+    """An environment with other versions can't be made."""
+
+    code = "environment"
+
+
 class KnownError(ParityError):
     """A list of known failures can't be used as it is."""
 

@@ -7,9 +7,7 @@ is three renames, and a kill between them leaves the old goldens in pending/.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
-import os
 import pathlib
 import random
 import shutil
@@ -24,8 +22,10 @@ from harness.errors import UnknownCorpus
 from harness.generate import GENERATORS, MOST_TOKENS, text_streams
 from harness.golden import Entry, Manifest, Operation, Provenance
 from harness.model import Event, Program, Prompt, Prompts, TokenStream
+from harness.review import Pending
 from harness.schedule import CROWD, ENDS, SHAPES, TOGETHER, programs, prompt_batches
-from harness.tokenizer import DecodingCodec, TransformersCodec, load_vocabulary
+from harness.swap import swap_in
+from harness.tokenizer import DecodingCodec, LibraryCodec, TransformersCodec, load_vocabulary
 
 _MOST_TEXT_TOKENS = 600
 _LONG_STREAMS = 4
@@ -75,19 +75,32 @@ def provenance(folder: pathlib.Path) -> Provenance:
     return Provenance(
         tokenizer_sha256=folder_hash(folder),
         oracle=oracle.VERSION,
-        tokenizers=importlib.metadata.version("tokenizers"),
-        transformers=importlib.metadata.version("transformers"),
+        tokenizers=_version("tokenizers"),
+        transformers=_version("transformers"),
         unicode=unicodedata.unidata_version,
     )
 
 
-class Maker:
-    """Makes the goldens of one tokenizer into a folder."""
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
 
-    def __init__(self, name: str, folder: pathlib.Path, corpora: pathlib.Path) -> None:
+
+class Maker:
+    """Makes the goldens of one tokenizer into a folder, with the reference's codec if no other is given."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: pathlib.Path,
+        corpora: pathlib.Path,
+        codec: TransformersCodec | LibraryCodec | None = None,
+    ) -> None:
         self._name = name
         self._folder = folder
-        self._codec = TransformersCodec(folder)
+        self._codec = codec or TransformersCodec(folder)
         self._vocabulary = load_vocabulary(folder)
         self._corpora = read_corpora(corpora)
 
@@ -100,6 +113,10 @@ class Maker:
         manifest = Manifest(golden.SCHEMA, self._name, provenance(self._folder), tuple(entries))
         golden.write_manifest(target, manifest)
         return golden.read_manifest(target)
+
+    def every_prompt(self) -> list[Prompt]:
+        """The prompts of all corpora, each once."""
+        return self._encodable(self._corpora)
 
     def _entries(self, source: Source, target: pathlib.Path) -> Iterator[Entry]:
         prompts = list(self._prompts(source))
@@ -196,9 +213,9 @@ class Maker:
 def regenerate(
     name: str, folder: pathlib.Path, corpora: pathlib.Path, goldens: pathlib.Path, announce: Announce
 ) -> Manifest:
-    """Make a pinned tokenizer's goldens in goldens/pending and swap them in."""
+    """Make a pinned tokenizer's goldens in goldens/pending and swap them in. What was pending is thrown away."""
     pending = goldens / "pending" / name
-    shutil.rmtree(pending, ignore_errors=True)
+    Pending(goldens).discard(name)
     pending.mkdir(parents=True)
     manifest = Maker(name, folder, corpora).make(read_sources(corpora), pending, announce)
     swap_in(pending, goldens / name)
@@ -219,24 +236,3 @@ def differences(accepted: Manifest, made: Manifest) -> list[str]:
         elif a.content != b.content:
             found.append(f"{what}: the content differs")
     return found
-
-
-def swap_in(new: pathlib.Path, place: pathlib.Path) -> None:
-    """Put a folder in the place of another, which ends up where the new one was. One step where the system has it."""
-    if not place.exists():
-        new.rename(place)
-    elif not _exchange(new, place):
-        old = new.with_name(new.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        place.rename(old)
-        new.rename(place)
-        old.rename(new)
-
-
-def _exchange(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """Exchange two paths with Linux's renameat2; False where there is no such call."""
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if renameat2 is None:
-        return False
-    at_cwd, exchange = -100, 2
-    return bool(renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) == 0)

@@ -12,6 +12,7 @@ from harness.errors import GoldenError
 from harness.golden import Manifest, read_manifest, verify
 from harness.packages import Announce
 from harness.project import Project
+from harness.review import Pending
 from harness.run import Suite
 from harness.tokenizer import check_folder, load_vocabulary
 
@@ -23,7 +24,16 @@ def suites(
 
     Raises `UnknownTokenizer`, `UnknownCorpus`, `AssetError` or `GoldenError`.
     """
-    wanted = chosen(names, read_pins(project.corpora))
+    pins = read_pins(project.corpora)
+    wanted, pinned = chosen(names, pins), [pin.name for pin in pins]
+    for name, problem in Pending(project.goldens).problems(pinned).items():
+        if name in wanted or name not in pinned:
+            raise GoldenError(
+                problem,
+                hint="go on with `parity review` and `parity accept`, or `parity reject`"
+                if name in pinned
+                else "pin its tokenizer in corpora/tokenizers.toml, or remove the folder",
+            )
     return [_suite(project, name, corpora, scratch, announce) for name in wanted]
 
 
@@ -59,16 +69,19 @@ def _check_provenance(manifest: Manifest, folder: pathlib.Path, corpora: dict[st
         for entry in manifest.goldens
         if entry.corpus in corpora and entry.corpus_sha256 != corpora[entry.corpus]
     ]
+    versions = made.tokenizers, importlib.metadata.version("tokenizers")
     for what, then, now in (
         ("the tokenizer's files", made.tokenizer_sha256, folder_hash(folder)),
         ("the oracle", made.oracle, VERSION),
-        ("tokenizers", made.tokenizers, importlib.metadata.version("tokenizers")),
+        ("tokenizers", *versions),
     ):
         if then != now:
             stale.append(f"{what}: {then} then, {now} now")
     if stale:
+        go_back = f"`pip install tokenizers=={made.tokenizers} transformers=={made.transformers}`"
         raise GoldenError(
             f"stale golden: those of {manifest.tokenizer} were not made of what is here",
             cause="; ".join(dict.fromkeys(stale)),
-            hint="install the versions they were made with, or make them anew with `parity regen` and look at the diff",
+            hint=f"go on with {go_back if len({*versions}) > 1 else 'the files'} that they were made with, or see what "
+            "is new with `parity regen --pending` and `parity diff`, then `parity accept`",
         )

@@ -30,21 +30,38 @@ class Codec(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """A prompt as text, normalised, split before the model, and as its ids are decoded.
+
+    The middle two are of the whole text, added tokens in it included.
+    """
+
+    text: str
+    normalised: str
+    splits: tuple[str, ...]
+    decoded: str
+
+
 class TransformersCodec:
     """A folder's tokenizer as the reference sees it, through transformers.
 
     tokenizer.json is loaded as it is: `AutoTokenizer` may rebuild the pipeline from a declared class
-    and then disagree with the file.
+    and then disagree with the file. With `auto` that is what is wanted: to see what it does.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, *, auto: bool = False) -> None:
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        from transformers import PreTrainedTokenizerFast  # the `oracle` extra; slow to import
+        import transformers  # the `oracle` extra; slow to import
 
         config = read_config(folder)
         special = {key: value for key, value in config.items() if key in ("eos_token", "bos_token")}
-        self._tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **special)
+        self._tokenizer: Any = (
+            transformers.AutoTokenizer.from_pretrained(str(folder))
+            if auto
+            else transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **special)
+        )
         template = folder / "chat_template.jinja"
         if template.is_file():
             self._tokenizer.chat_template = template.read_text(encoding="utf-8")
@@ -84,6 +101,63 @@ class TransformersCodec:
             return []
         texts: list[str] = self._tokenizer.batch_decode(sequences)
         return texts
+
+    @property
+    def pipeline(self) -> dict[str, Any]:
+        """The pipeline as it was loaded, in the form of tokenizer.json, and what else decides how text is decoded."""
+        return {
+            **_pipeline(self._tokenizer.backend_tokenizer),
+            "clean_up": self._tokenizer.clean_up_tokenization_spaces,
+        }
+
+    def stages(self, prompt: Prompt) -> Stages:
+        """What becomes of a prompt on its way to ids and back."""
+        text = prompt if isinstance(prompt, str) else self.render([dict(m) for m in prompt])
+        return _stages(self._tokenizer.backend_tokenizer, text, self.decode_batch([self.encode(text)])[0])
+
+    def probe(self, text: str) -> tuple[list[int], Stages]:
+        """The ids of a text and how it came to them, not decoded: for very many texts."""
+        return _probe(self._tokenizer.backend_tokenizer, text)
+
+
+class LibraryCodec:
+    """A folder's tokenizer as the library `tokenizers` has it, without transformers and so without chat templates."""
+
+    has_template = False
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.eos_id: int = load_vocabulary(folder).eos_id
+
+    def renders(self, messages: Sequence[dict[str, str]]) -> bool:
+        """There are no templates."""
+        return False
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """The ids of a text, special tokens added."""
+        ids: list[int] = self._tokenizer.encode(prompt).ids
+        return ids
+
+    def decode_batch(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence of ids, special tokens shown."""
+        texts: list[str] = self._tokenizer.decode_batch(sequences, skip_special_tokens=False)
+        return texts
+
+    @property
+    def pipeline(self) -> dict[str, Any]:
+        """The pipeline as it was loaded, in the form of tokenizer.json."""
+        return _pipeline(self._tokenizer)
+
+    def stages(self, prompt: Prompt) -> Stages:
+        """What becomes of a text on its way to ids and back."""
+        assert isinstance(prompt, str)
+        return _stages(self._tokenizer, prompt, self.decode_batch([self.encode(prompt)])[0])
+
+    def probe(self, text: str) -> tuple[list[int], Stages]:
+        """The ids of a text and how it came to them, not decoded: for very many texts."""
+        return _probe(self._tokenizer, text)
 
 
 class DecodingCodec:
@@ -226,6 +300,22 @@ def read_config(folder: pathlib.Path) -> dict[str, Any]:
 
 def _is_byte_token(piece: str) -> bool:
     return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
+
+
+def _pipeline(tokenizer: Any) -> dict[str, Any]:
+    pipeline: dict[str, Any] = json.loads(tokenizer.to_str())
+    return pipeline
+
+
+def _stages(tokenizer: Any, text: str, decoded: str) -> Stages:
+    normalised = tokenizer.normalizer.normalize_str(text) if tokenizer.normalizer is not None else text
+    splitter = tokenizer.pre_tokenizer
+    splits = [part for part, _ in splitter.pre_tokenize_str(normalised)] if splitter is not None else [normalised]
+    return Stages(text, normalised, tuple(splits), decoded)
+
+
+def _probe(tokenizer: Any, text: str) -> tuple[list[int], Stages]:
+    return tokenizer.encode(text).ids, _stages(tokenizer, text, "")
 
 
 def _is_text(data: bytes) -> bool:

@@ -9,11 +9,11 @@ import cyclopts
 from rich.console import Console
 from rich.text import Text
 
-from harness.cli import bench, catalogue, check, coverage, goldens, known, search, zoo
+from harness.cli import bench, catalogue, check, coverage, goldens, known, search, upgrade, zoo
 from harness.cli.app import app
 from harness.errors import ParityError
 
-__all__ = ["bench", "catalogue", "check", "coverage", "goldens", "known", "main", "search", "zoo"]
+__all__ = ["bench", "catalogue", "check", "coverage", "goldens", "known", "main", "search", "upgrade", "zoo"]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

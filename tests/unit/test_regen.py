@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import golden, regen
+from harness import golden, regen, swap
 from harness.convert import from_byte_tokens
 from harness.golden import Manifest
 
@@ -77,12 +77,12 @@ def test_a_changed_corpus_is_a_difference(tiny: tuple[pathlib.Path, pathlib.Path
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_swap_leaves_the_new_one(tmp_path: pathlib.Path, exchange: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not exchange:
-        monkeypatch.setattr(regen, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
     new, place = tmp_path / "new", tmp_path / "place"
     for folder in (new, place):
         folder.mkdir()
         (folder / folder.name).touch()
-    regen.swap_in(new, place)
+    swap.swap_in(new, place)
     assert [item.name for item in place.iterdir()] == ["new"]
     shutil.rmtree(new)
 

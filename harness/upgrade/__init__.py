@@ -1,0 +1,1 @@
+"""What an upgrade changes: two sides' goldens, and their differences grouped by cause."""
