@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
+import pty
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from harness import environments, golden
 from harness.errors import EnvironmentFault
+from harness.review import Pending
 from harness.upgrade.pair import with_versions
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -77,6 +80,28 @@ def test_pending_goldens_are_reviewed_and_accepted(checkout: pathlib.Path) -> No
     _run(checkout, 0, "check", "impls.python:factory")
     _run(checkout, 0, "regen", "--check")
     assert "no group" in _run(checkout, 2, "diff", first)
+
+
+def test_a_review_in_a_terminal_asks_what_to_do(checkout: pathlib.Path) -> None:
+    _text(checkout, "two")
+    _run(checkout, 0, "regen", "--pending")
+    first, second, *_ = _groups(_run(checkout, 0, "diff"))
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "harness.cli", "review", first, second]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    with subprocess.Popen(command, cwd=checkout, env=env, stdin=there, stdout=there, stderr=there) as child:
+        os.close(there)
+        os.write(here, b"x\na\nq\n")  # no such answer, accept, quit
+        said = b""
+        # Linux raises where there is nothing to come any more.
+        with contextlib.suppress(OSError):
+            while data := os.read(here, 65536):
+                said += data
+        assert child.wait(60) == 0, said
+    os.close(here)
+    (review,) = Pending(checkout / "goldens").reviews()
+    assert review.taken == (first,)
+    assert said.count(b"accept, skip or quit") == 3
 
 
 def test_rejected_goldens_are_gone_and_unreferenced_ones_are_red(checkout: pathlib.Path) -> None:
