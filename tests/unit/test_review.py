@@ -18,14 +18,15 @@ from harness.upgrade.groups import Change, Difference, Group, Grouping
 LOOP = """
 import pathlib, sys
 from harness.review import Pending
-from tests.unit.test_review import groups_of, make
+from tests.unit.test_review import answer, groups_of, make
 goldens = pathlib.Path(sys.argv[1])
 pending = Pending(goldens)
 print("ready", flush=True)
 at = 0
 while True:
     at += 1
-    pending.propose(make(goldens / "pending" / f".new-{at}" / "tiny", "ab"[at % 2]), (), groups_of("tiny", 2))
+    other = "b" if answer(goldens) == "a" else "a"
+    pending.propose(make(goldens / "pending" / f".new-{at}" / "tiny", other), (), groups_of("tiny", 2))
     pending.accept([groups_of("tiny", 2)[0].id])
     pending.accept([])
 """
@@ -50,7 +51,7 @@ def groups_of(tokenizer: str, count: int) -> list[Group]:
     return grouping.groups()
 
 
-def _answer(goldens: pathlib.Path, name: str = "tiny") -> str:
+def answer(goldens: pathlib.Path, name: str = "tiny") -> str:
     """What the accepted goldens answer, if they are whole."""
     manifest = golden.read_manifest(goldens / name)
     (entry,) = manifest.goldens
@@ -76,7 +77,7 @@ def test_accepting_all_swaps_them_in(goldens: pathlib.Path) -> None:
     ((accepted, is_last),) = pending.accept([])
     assert is_last
     assert accepted.open == []
-    assert _answer(goldens) == "b"
+    assert answer(goldens) == "b"
     assert golden.read_manifest(goldens / "tiny").provenance.tokenizers == "9"
     assert pending.reviews() == []
     assert not (goldens / "pending" / "tiny").exists()
@@ -88,13 +89,13 @@ def test_they_are_swapped_in_with_the_last_group_and_not_before(goldens: pathlib
     first, second = (group.id for group in pending.reviews()[0].groups)
     assert pending.problems(["tiny"]) == {}
     assert [is_last for _, is_last in pending.accept([first])] == [False]
-    assert _answer(goldens) == "a"
+    assert answer(goldens) == "a"
     assert golden.read_manifest(goldens / "tiny").provenance.tokenizers == "1"
     assert "half-accepted golden: 1 of 2" in pending.problems(["tiny"])["tiny"]
     assert [group.id for group in pending.reviews()[0].open] == [second]
     assert pending.accept([first]) == []
     assert [is_last for _, is_last in pending.accept([second])] == [True]
-    assert _answer(goldens) == "b"
+    assert answer(goldens) == "b"
     assert pending.problems(["tiny"]) == {}
 
 
@@ -103,7 +104,7 @@ def test_rejecting_leaves_what_was_accepted(goldens: pathlib.Path) -> None:
     pending.accept([pending.reviews()[0].groups[0].id])
     assert pending.reject(["other"]) == []
     assert pending.reject() == ["tiny"]
-    assert _answer(goldens) == "a"
+    assert answer(goldens) == "a"
     assert list((goldens / "pending").iterdir()) == []
     assert pending.problems(["tiny"]) == {}
 
@@ -122,13 +123,13 @@ def test_what_was_changed_since_it_was_compared_is_not_accepted(goldens: pathlib
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(GoldenError, match="damaged"):
         pending.accept([])
-    assert (_answer(goldens), pending.reviews()[0].taken) == ("a", ())
+    assert (answer(goldens), pending.reviews()[0].taken) == ("a", ())
     file.write_bytes(data)
     (goldens / "tiny").rename(goldens.parent / "moved")
     make(goldens / "tiny", "c")
     with pytest.raises(GoldenError, match="the accepted goldens of tiny are not those that were compared"):
         pending.accept([])
-    assert _answer(goldens) == "c"
+    assert answer(goldens) == "c"
 
 
 def test_a_tokenizer_that_had_no_goldens(goldens: pathlib.Path) -> None:
@@ -136,7 +137,7 @@ def test_a_tokenizer_that_had_no_goldens(goldens: pathlib.Path) -> None:
     made = make(goldens / "pending" / ".new" / "other", "o")
     assert pending.propose(made, (), groups_of("tiny", 2)).groups == ()
     assert [(review.tokenizer, is_last) for review, is_last in pending.accept([], ["other"])] == [("other", True)]
-    assert (_answer(goldens, "other"), _answer(goldens)) == ("o", "a")
+    assert (answer(goldens, "other"), answer(goldens)) == ("o", "a")
 
 
 def test_goldens_of_no_tokenizer_are_a_problem(goldens: pathlib.Path) -> None:
@@ -153,7 +154,7 @@ def test_an_accept_that_was_killed_after_the_swap_is_finished(
         patch.setattr(Pending, "discard", lambda self, name: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             pending.accept([])
-    assert _answer(goldens) == "b"
+    assert answer(goldens) == "b"
     assert pending.problems(["tiny"]) == {}
     assert not (goldens / "pending" / "tiny").exists()
 
@@ -198,6 +199,6 @@ def test_a_kill_at_any_moment_leaves_the_goldens_whole(tmp_path: pathlib.Path, p
             time.sleep(0.003 * (attempt + 1) ** 2)
             child.kill()
             assert child.wait() == -signal.SIGKILL
-        assert _answer(goldens) in ("a", "b")
+        assert answer(goldens) in ("a", "b")
         Pending(goldens).reject()
         assert Pending(goldens).problems(["tiny"]) == {}
