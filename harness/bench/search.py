@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from harness.assets import read_pins, resolve
+from harness.assets import chosen, read_pins, resolve
 from harness.bench.figures import Cell, Column, Report
 from harness.fuzz import PROFILES, Budget, Searching, Setting, hunt, judge_of, read_setting, script_number
 from harness.packages import Announce
@@ -28,11 +28,11 @@ def run(project: Project, announce: Announce) -> Report:
     """The rate of drawing, and that of searching by each profile, for every pinned tokenizer."""
     factory = load_factory(find_target("python", project.impls).spec)
     rows: list[tuple[Cell, ...]] = []
-    for pin in read_pins(project.corpora):
-        announce(f"searching on {pin.name}")
-        setting = read_setting(pin.name, resolve(pin.name, project.corpora), project.corpora)
+    for name in chosen((), read_pins(project.corpora)):
+        announce(f"searching on {name}")
+        setting = read_setting(name, resolve(name, project.corpora), project.corpora)
         rates = (statistics.median(_rates(factory, setting, profile)) for profile in PROFILES)
-        rows.append((pin.name, _drawn(setting), *rates))
+        rows.append((name, _drawn(setting), *rates))
     columns = (Column("tokenizer"), Column("drawn", ",.0f"), *(Column(profile, ",.0f") for profile in PROFILES))
     return Report(_TITLE, columns, tuple(rows), _NOTES)
 

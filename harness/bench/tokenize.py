@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.assets import read_pins, resolve
+from harness.assets import chosen, read_pins, resolve
 from harness.bench.figures import Cell, Column, Report
 from harness.corpus import read_corpora
 from harness.errors import ParityError
@@ -101,15 +101,15 @@ def run(project: Project, announce: Announce) -> Report:
     if target.lacking:
         raise ParityError("rust can't be measured", cause=target.lacking, hint="build it first")
     rows: list[tuple[Cell, ...]] = []
-    for pin in read_pins(project.corpora):
-        folder = resolve(pin.name, project.corpora, announce)
+    for name in chosen((), read_pins(project.corpora)):
+        folder = resolve(name, project.corpora, announce)
         codec = TransformersCodec(folder)
         backend = load_factory(target.spec)(folder)
         sentences = Sentences(project.corpora, codec)
         for kind, makers in _kinds(sentences, codec.has_template):
-            announce(f"tokenize: {pin.name}, {kind}")
+            announce(f"tokenize: {name}, {kind}")
             for size, timings in _measure(codec, backend, makers):
-                rows.append((pin.name, kind, size, *_figures(timings)))
+                rows.append((name, kind, size, *_figures(timings)))
     return Report(
         "Tokenize in one process: processor time a batch",
         _COLUMNS,

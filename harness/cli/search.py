@@ -8,7 +8,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from harness.assets import read_pins, resolve
+from harness.assets import chosen, read_pins, resolve
 from harness.campaign import Plan, read_budget, search
 from harness.cli.app import Names, app, waiting
 from harness.errors import ParityError
@@ -67,7 +67,7 @@ def fuzz(
     kept = None if forget else finds or cache_folder() / "finds"
     plan = Plan(profile, seed, read_budget(budget), kept, export, in_process, resume)
     with waiting(Console(stderr=True)) as announce:
-        folders = {name: _folder(project, name, announce) for name in tokenizer or _pinned(project)}
+        folders = {name: _folder(project, name, announce) for name in chosen(tokenizer, read_pins(project.corpora))}
     settings = (read_setting(name, folder, project.corpora) for name, folder in folders.items())
     return 1 if watch(search(found, settings, plan), console) else 0
 
@@ -100,13 +100,10 @@ def laws(*targets: str, tokenizer: Names = (), budget: str = "3000", seed: int =
     )
 
 
-def _pinned(project: Project) -> tuple[str, ...]:
-    return tuple(pin.name for pin in read_pins(project.corpora))
-
-
 def _folder(project: Project, name: str, announce: Announce) -> pathlib.Path:
     """The folder of a pinned tokenizer, or the one named."""
-    if name not in _pinned(project) and (os.sep in name or pathlib.Path(name).is_dir()):
+    pinned = {pin.name for pin in read_pins(project.corpora)}
+    if name not in pinned and (os.sep in name or pathlib.Path(name).is_dir()):
         folder = pathlib.Path(name).resolve()
         check_folder(folder)
         return folder

@@ -10,7 +10,7 @@ import cyclopts
 import msgspec
 from rich.console import Console
 
-from harness.assets import read_pins, resolve
+from harness.assets import chosen, read_pins, resolve
 from harness.cli.app import Names, app, waiting
 from harness.errors import UnknownTokenizer
 from harness.golden import read_manifest
@@ -60,7 +60,7 @@ def upgrade(
     from harness.upgrade.worker import Job
 
     project, console = find_project(pathlib.Path.cwd()), Console()
-    names = tokenizer or tuple(pin.name for pin in read_pins(project.corpora))
+    names = chosen(tokenizer, read_pins(project.corpora))
     if to_tokenizer is not None:
         check_folder(to_tokenizer)
         if len(names) != 1:

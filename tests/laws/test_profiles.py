@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from harness.adapters.player import DirectPlayer
-from harness.assets import read_pins
+from harness.assets import chosen, read_pins
 from harness.fuzz import Budget, Find, Setting, hunt, judge_of, verdict_of
 from harness.model import DetokenizeRequest
 from harness.oracle import IdealDetokenizer, ReferenceDetokenizer
@@ -22,7 +22,7 @@ from harness.subject import Subject
 from impls.reference import OracleBackend
 from tests.conftest import ROOT
 
-NAMES = [pin.name for pin in read_pins(ROOT / "corpora")]
+NAMES = chosen((), read_pins(ROOT / "corpora"))
 
 
 def _ideal(setting: Setting) -> Callable[[pathlib.Path], OracleBackend]:
