@@ -23,12 +23,13 @@ def append_only(trial: Trial, decoder: FullDecoder) -> Violation | None:
         at, sent = wrong
         message = stream.messages[at]
         rest = due[len(sent) :]
-        if _first_character_off(sent + message.chunk, due) == REPLACEMENT:
-            continue  # a character that wasn't complete: that is for `no-replacement`
-        if _was_right(stream, at, sent, due, decoder):
+        incomplete = _first_character_off(sent + message.chunk, due) == REPLACEMENT
+        if not incomplete and _was_right(stream, at, sent, decoder):
             why = "what follows makes another text of what was sent here"
             return _violation("append-only", Kind.REPLACED, stream, message, rest, why)
-        if _is_repeat(sent, message.chunk, due):
+        repeated = _repeated(sent, message.chunk, due)
+        # A U+FFFD or a space that was there before is no evidence against one for a character that isn't complete.
+        if repeated.strip(f"{REPLACEMENT} ") or (repeated and not incomplete):
             why = "a part of the chunk was sent before"
             return _violation("append-only", Kind.DOUBLED, stream, message, rest, why)
     return None
@@ -135,7 +136,7 @@ def _first_wrong(stream: Stream, due: str) -> tuple[int, str] | None:
     return None
 
 
-def _was_right(stream: Stream, at: int, sent: str, due: str, decoder: FullDecoder) -> bool:
+def _was_right(stream: Stream, at: int, sent: str, decoder: FullDecoder) -> bool:
     """Whether what was sent up to a message is what the ids up to there decode to, though not what all of them do."""
     message = stream.messages[at]
     if message.finished:
@@ -144,9 +145,10 @@ def _was_right(stream: Stream, at: int, sent: str, due: str, decoder: FullDecode
     return text.startswith(sent + message.chunk)
 
 
-def _is_repeat(sent: str, chunk: str, due: str) -> bool:
-    """Whether a chunk is right but for a part at its beginning that was sent before."""
-    return any(chunk[:size] in sent and due.startswith(sent + chunk[size:]) for size in range(len(chunk), 0, -1))
+def _repeated(sent: str, chunk: str, due: str) -> str:
+    """The beginning of a chunk that was sent before, if the chunk is right without it; empty if it isn't."""
+    repeats = (chunk[:size] for size in range(len(chunk), 0, -1) if due.startswith(sent + chunk[size:]))
+    return next((repeat for repeat in repeats if repeat in sent), "")
 
 
 def _is_part(text: str, whole: str) -> bool:

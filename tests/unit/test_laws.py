@@ -90,6 +90,9 @@ def test_what_is_right_keeps_every_law(law: str, at: int, ground: Setting) -> No
         ("complete", Kind.REPLACED, (0, 1), [[(1, "a", False, "a"), (0, "a", False, "ab")]]),
         ("append-only", Kind.DOUBLED, (1, 0), [[(0, "a", False, "a")], [(0, "b", False, "ab")]]),
         ("append-only", Kind.DOUBLED, (1, 0), [[(0, "a", False, "a")], [(0, "</s>", True, "a")]]),
+        # Whatever else it has, what was sent before was.
+        ("append-only", Kind.DOUBLED, (2, 0),
+         [[(0, "ff", False, "\ufffd")], [(0, "a", False, "a")], [(0, "b", False, "\ufffdab")]]),
         ("no-replacement", Kind.REPLACED, (0, 0), [[(0, "c3", False, "\ufffd")], [(0, "a9", False, "")]]),
         ("no-replacement", Kind.REPLACED, (1, 0), [[(0, "a", False, "a")], [(0, "b", True, "\ufffd")]]),
         ("eos", Kind.EARLY, (1, 0), [[(0, "a", False, "a")], [(0, "</s>", True, "<|end|>")]]),
@@ -115,6 +118,16 @@ def test_what_breaks_a_law(
         # What is lost wasn't sent twice, and no U+FFFD was sent for it.
         ("append-only", [[(0, "a", False, "")], [(0, "b", True, "b")]]),
         ("no-replacement", [[(0, "a", False, "")], [(0, "b", True, "b")]]),
+        # A U+FFFD too early isn't sent twice because there was one before.
+        (
+            "append-only",
+            [
+                [(0, "ff", False, "\ufffd")],
+                [(0, "e4", False, "\ufffd")],
+                [(0, "b8", False, "")],
+                [(0, "ad", True, "中")],
+            ],
+        ),
         # Text that says it twice may be sent twice.
         ("append-only", [[(0, "a", False, "a")], [(0, "a", True, "a")]]),
         # EOS sent twice is for `append-only`, EOS not yet sent is for no law.
