@@ -120,3 +120,29 @@ def test_ideal_says_what_the_ids_decode_to_however_they_are_cut(name: str, setti
         chunks = [stream.detokenize([DetokenizeRequest(0, token, at == last)])[0] for at, token in enumerate(ids)]
         kept = ids[:-1] if ids and ids[-1] == ground.codec.eos_id else ids
         assert "".join(chunks) == (ground.codec.decode_batch([kept])[0] if kept else ""), ids
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "chunks"),
+    [
+        ("straddle", [b"a", b"\xe4", b"\xb8", b"\xad"], ["a", "", "", "中"]),
+        ("straddle", [b"\xe4", b"a", b"\xe4"], ["", "\ufffda", "\ufffd"]),
+        ("straddle", [b"\xed", b"\xa0", b"a"], ["", "\ufffd\ufffd", "a"]),
+        ("straddle", [b"\xff", b"a"], ["\ufffd", "a"]),
+        ("llama2", [b"\xff", b"a", b"\xc3"], ["\ufffd", "\ufffd", "\ufffd"]),
+        ("llama2", [b"\xc3", b"\xa9", b"\xe4", b"a"], ["", "", "", "\ufffd\ufffd\ufffd\ufffd"]),
+        ("llama2", [b"\xc3", b"\xa9", "▁a", b"\xff"], ["", "", "é a", "\ufffd"]),
+        ("llama2", ["▁a", "▁a", b"\xe4"], ["a", " a", "\ufffd"]),
+        ("bert", ["a", "##b", "a"], ["a", "b", " a"]),
+    ],
+)
+def test_ideal_sends_what_is_settled_at_once_and_the_rest_at_the_finish(
+    name: str, parts: list[bytes | str], chunks: list[str], setting: Callable[[str], Setting]
+) -> None:
+    ground = setting(name)
+    pieces = {piece: token for token, piece in ground.vocabulary.pieces.items()}
+    by_bytes = ground.vocabulary.id_by_bytes
+    ids = [pieces[part] if isinstance(part, str) else by_bytes[part] for part in parts]
+    stream = IdealDetokenizer(ground.codec, ground.vocabulary)
+    last = len(ids) - 1
+    assert [stream.detokenize([DetokenizeRequest(0, token, at == last)])[0] for at, token in enumerate(ids)] == chunks

@@ -90,8 +90,12 @@ def test_a_batch_that_matters_is_kept_and_one_that_doesnt_is_cut() -> None:
 
     assert shrink(BIG, holds_together, [9]).script == Script((_feed((0, 9, False), (1, 9, False)),))
 
-    three = Script((_feed((0, 9, False), (0, 9, False), (0, 9, False)),))
-    assert shrink(three, holds_together, [9]).script == Script((_feed((0, 9, False), (0, 9, False)),))
+    def holds_both(script: Script) -> bool:
+        batches = [{r.next_token for r in step.requests} for step in script.steps if isinstance(step, Feed)]
+        return any({50, 52} <= tokens for tokens in batches)
+
+    three = Script((_feed((0, 50, False), (0, 51, False), (0, 52, False)),))
+    assert shrink(three, holds_both, []).script == Script((_feed((0, 50, False), (0, 52, False)),))
 
     def holds_apart(script: Script) -> bool:
         return script.messages >= 3 and all(isinstance(step, Feed) for step in script.steps)
