@@ -84,8 +84,8 @@ def review(*groups: str) -> int:
     pending = Pending(project.goldens)
     reviews = pending.reviews()
     still = {group.id for each in reviews for group in each.open}
-    chosen = _chosen(every_group(reviews), groups) if groups else [g for g in every_group(reviews) if g.id in still]
-    for group in chosen:
+    shown = _chosen(every_group(reviews), groups) if groups else [g for g in every_group(reviews) if g.id in still]
+    for group in shown:
         changes.show_beside(group, console)
         if not (console.is_terminal and sys.stdin.isatty()):
             continue
@@ -94,7 +94,7 @@ def review(*groups: str) -> int:
             break
         if answer == "a":
             _show_accepted(pending.accept([group.id]), console)
-    if not chosen:
+    if not shown:
         console.print("nothing is left to review" if reviews else "nothing is pending")
     return 0
 

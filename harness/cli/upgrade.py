@@ -41,9 +41,9 @@ def upgrade(
     to
         A package of the upgrade, as `tokenizers==0.23.3`. May be given several times, as may the next three.
     from_
-        A package of before; those that the accepted goldens were made with if it isn't given.
+        A package of before; those that the accepted goldens were made with if it isn't given, or that are installed.
     tokenizer
-        Only this pinned tokenizer.
+        Only this pinned tokenizer, or `all`. The default set if none is given.
     corpus
         Only this corpus.
     to_tokenizer
@@ -54,6 +54,7 @@ def upgrade(
     json
         Write the groups to this file.
     """
+    from harness.regen import provenance
     from harness.review import Pending
     from harness.upgrade.groups import Grouping
     from harness.upgrade.pair import Maker, compare, with_versions
@@ -72,7 +73,8 @@ def upgrade(
         compared = []
         for name in names:
             folder = resolve(name, project.corpora, announce)
-            made_with = read_manifest(project.goldens / name).provenance
+            goldens = project.goldens / name
+            made_with = read_manifest(goldens).provenance if goldens.exists() else provenance(folder)
             base = [f"tokenizers=={made_with.tokenizers}"]
             if load != "tokenizers":
                 base.append(f"transformers=={made_with.transformers}")
