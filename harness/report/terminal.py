@@ -24,6 +24,7 @@ from harness.model import TokenView
 from harness.visible import escaped
 
 _MOST_SHOWN = 10
+_MOST_COLUMNS = 8
 
 
 class Summary:
@@ -89,9 +90,7 @@ def show(summary: Summary, console: Console) -> None:
     if started is None or finished is None:
         console.print("the run was cut off")
         return
-    table = Table(Column("implementation", no_wrap=True), *started.tokenizers)
-    for target in started.targets:
-        table.add_row(target, *(_cell(summary, target, tokenizer) for tokenizer in started.tokenizers))
+    table = _table(summary, started)
     console.print(table)
     for entry in _grouped(summary.not_run):
         console.print(Text(entry), soft_wrap=True)
@@ -144,6 +143,19 @@ def describe_entry(finding: KnownRed) -> list[str]:
 
 def _token(token: TokenView) -> str:
     return f"{token.id} {token.piece!a} <{token.bytes}>" if token.piece else f"{token.id} (not in the vocabulary)"
+
+
+def _table(summary: Summary, started: RunStarted) -> Table:
+    """A row for each implementation; for each tokenizer if there are more of them than fit side by side."""
+    if len(started.tokenizers) <= _MOST_COLUMNS:
+        table = Table(Column("implementation", no_wrap=True), *started.tokenizers)
+        for target in started.targets:
+            table.add_row(target, *(_cell(summary, target, tokenizer) for tokenizer in started.tokenizers))
+        return table
+    table = Table(Column("tokenizer", no_wrap=True), *started.targets)
+    for tokenizer in started.tokenizers:
+        table.add_row(tokenizer, *(_cell(summary, target, tokenizer) for target in started.targets))
+    return table
 
 
 def _cell(summary: Summary, target: str, tokenizer: str) -> Text:

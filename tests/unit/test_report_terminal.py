@@ -99,3 +99,13 @@ def test_json_lines(snapshot: SnapshotAssertion, tmp_path: pathlib.Path) -> None
     assert list(jsonlines.record(RED, path)) == RED
     assert path.read_text(encoding="utf-8") == snapshot
     assert jsonlines.read(path) == RED
+
+
+def test_many_tokenizers_are_rows() -> None:
+    names = tuple(f"tokenizer-{at}" for at in range(18))
+    done = [CorpusDone("mine", name, "bidi", "detokenize", at + 1, 0, 1) for at, name in enumerate(names)]
+    events: list[Event] = [RunStarted(("mine",), names, ("bidi",), 18), *done, RunFinished(0, 171, 0, 18, 0)]
+    lines = [line for line in _plain(events).splitlines() if "│" in line]
+    assert [[cell.strip() for cell in line.strip("│").split("│")] for line in lines] == [
+        [name, f"{at + 1} green"] for at, name in enumerate(names)
+    ]
