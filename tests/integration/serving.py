@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib.util
 import os
@@ -9,6 +10,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -125,18 +127,21 @@ def reply(uid: int, text: str, finished: bool = False) -> dict[str, object]:
     return {"__type__": "UserReply", "uid": uid, "incremental_output": text, "finished": finished}
 
 
-def free_ports(context: zmq.Context[zmq.Socket[bytes]], host: str, number: int) -> list[int]:
-    """Ports that nobody has just now, of those that the system gives to nobody by itself."""
+def free_ports(host: str, number: int) -> list[int]:
+    """Ports that nobody has just now, of those that the system gives to nobody by itself.
+
+    Tried with plain sockets: one of ZeroMQ's is closed by another thread, and may keep its port for a while.
+    """
     ports: list[int] = []
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in random.sample(range(15_000, 30_000), 1000):
         if len(ports) == number:
             break
-        with context.socket(zmq.PULL) as probe:
-            probe.ipv6 = True
+        with socket.socket(family) as probe:
             try:
-                probe.bind(f"tcp://{host.replace('localhost', '127.0.0.1')}:{port}")
-            except zmq.ZMQError as error:
-                if error.errno != zmq.EADDRINUSE:
+                probe.bind((host.strip("[]"), port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
                     pytest.skip(f"no {host} here: {error}")
             else:
                 ports.append(port)

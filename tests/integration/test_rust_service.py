@@ -96,7 +96,7 @@ def certificates(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def test_with_curve_only_known_clients_are_answered(certificates: pathlib.Path, small_tokenizer: pathlib.Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    [port] = free_ports(context, "127.0.0.1", 1)
+    [port] = free_ports("127.0.0.1", 1)
     replies = context.socket(zmq.PULL)
     replies.bind(f"ipc://{certificates}/frontend")
     replies.rcvtimeo = 10_000
@@ -133,16 +133,15 @@ def test_with_curve_only_the_known_server_is_spoken_to(
     certificates: pathlib.Path, small_tokenizer: pathlib.Path, known: str, heard: bool
 ) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    [port] = free_ports(context, "127.0.0.1", 1)
     replies = context.socket(zmq.PULL)
     replies.curve_server = True
     replies.curve_publickey, replies.curve_secretkey = zmq.auth.load_certificate(certificates / "friend.key_secret")
-    replies.bind(f"tcp://127.0.0.1:{port}")
+    replies.bind("tcp://127.0.0.1:*")
     certificate = {"friend": certificates / "clients" / "friend.key", "stranger": certificates / "stranger.key"}
     options = ["--curve-certificate", str(certificates / "service.key_secret")]
     options += ["--curve-clients", str(certificates / "clients"), "--curve-server", str(certificate[known])]
     addresses = ["--pull", f"ipc://{certificates}/pull", "--backend", f"ipc://{certificates}/backend"]
-    addresses += ["--frontend", f"tcp://127.0.0.1:{port}"]
+    addresses += ["--frontend", replies.getsockopt_string(zmq.LAST_ENDPOINT)]
     process = program("service").start("--tokenizer", str(small_tokenizer), *options, *addresses)
     try:
         assert process.stdout is not None

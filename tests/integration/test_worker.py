@@ -252,7 +252,7 @@ def test_tcp_on_loopback_with_every_end_bound(small_tokenizer: pathlib.Path, hos
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     process = None
     try:
-        ports = free_ports(context, host, 3)
+        ports = free_ports(host, 3)
         pull, backend, frontend = (f"tcp://{host}:{port}" for port in ports)
         options = ["--bind", "pull,backend", "--bind", "frontend"]
         addresses = ["--pull", pull, "--backend", backend, "--frontend", frontend]
