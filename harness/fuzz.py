@@ -33,7 +33,8 @@ Signature: TypeAlias = tuple[str, str]
 """The class of a find: the law that was broken, or `parity`, and what a user would see, an error with its type."""
 
 _REPORT_EVERY = 0.5
-_MOST_EXECUTIONS = 4000
+MOST_EXECUTIONS = 4000
+"""How often a script may be tried to shrink a find."""
 _EXECUTIONS = {Kind.CRASH.value: 120, Kind.HANG.value: 20}
 """Fewer where each costs a process, or all the time that a call has."""
 _SIMPLE = (b"a", b"b", b" a", b" ", b"\n", "中".encode(), b"\xe4", b"\xb8", b"\xad", b"\xc3", b"\xa9", b"\xf0", b"\xff")
@@ -229,7 +230,7 @@ def _reduce(
         return class_of(judge.judge(candidate)) == signature
 
     begun = time.monotonic()
-    shrunk = shrink(script, holds, simple, _EXECUTIONS.get(signature[1], _MOST_EXECUTIONS))
+    shrunk = shrink(script, holds, simple, _EXECUTIONS.get(signature[1], MOST_EXECUTIONS))
     judge.renew()
     violations = tuple(judge.judge(shrunk.script))
     repeats = class_of(violations) == signature

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.fuzz import Budget, Find, Setting, hunt, judge_of
+from harness.fuzz import MOST_EXECUTIONS, Budget, Find, Setting, hunt, judge_of
 from harness.model import DetokenizeRequest, TokenizeRequest
 from harness.script import Abort, Encode, Feed, Script
 from harness.shrink import shrink
@@ -51,7 +51,8 @@ def test_what_is_found_is_shrunk_to_the_smallest(name: str, seed: int, setting: 
     for event in hunt(judge, ground, seed=seed, budget=Budget(2000), enough=is_it):
         if isinstance(event, Find) and is_it(event):
             assert event.script.messages <= SMALLEST[name]
-            assert event.executions <= 1000
+            # It ends because nothing is left to try, well before it has to.
+            assert event.executions <= MOST_EXECUTIONS // 2
             return
     pytest.fail("not found")
 

@@ -158,7 +158,7 @@ fn text(numbers: &mut Numbers, words: &[String], added: &[String]) -> String {
             1..=3 => text.push_str(numbers.pick(&TELLING)),
             4 if !added.is_empty() => {
                 let token: Vec<char> = numbers.pick(added).chars().collect();
-                text.extend(&token[..numbers.below(token.len()) + 1]);
+                text.extend(&token[..=numbers.below(token.len())]);
             }
             5 => text.push_str(&numbers.pick(words).repeat(1 + numbers.below(40))),
             _ => text.push_str(numbers.pick(words)),
