@@ -25,7 +25,7 @@ from harness.model import Event, Program, Prompt, Prompts, TokenStream
 from harness.review import Pending
 from harness.schedule import CROWD, ENDS, SHAPES, TOGETHER, programs, prompt_batches
 from harness.swap import swap_in
-from harness.tokenizer import DecodingCodec, LibraryCodec, TransformersCodec, load_vocabulary
+from harness.tokenizer import LibraryCodec, TransformersCodec, load_vocabulary
 
 _MOST_TEXT_TOKENS = 600
 _LONG_STREAMS = 4
@@ -205,7 +205,7 @@ class Maker:
     def _transition_streams(self) -> Iterator[TokenStream]:
         """The shortest stream for every pair of transitions that the detokenizer can make on this tokenizer."""
         eos_id = self._vocabulary.eos_id
-        found = states.reachable(DecodingCodec(self._folder, eos_id), self._vocabulary)
+        found = states.reachable(LibraryCodec(self._folder, eos_id), self._vocabulary)
         for pair in sorted(found):
             yield states.witness(found, pair, eos_id)
 

@@ -121,15 +121,15 @@ class TransformersCodec:
 
 
 class LibraryCodec:
-    """A folder's tokenizer as the library `tokenizers` has it, without transformers and so without chat templates."""
+    """A folder's tokenizer as the library `tokenizers` has it: quicker than through transformers, without templates."""
 
     has_template = False
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, eos_id: int) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.eos_id: int = load_vocabulary(folder).eos_id
+        self.eos_id = eos_id
 
     def renders(self, messages: Sequence[dict[str, str]]) -> bool:
         """There are no templates."""
@@ -158,28 +158,6 @@ class LibraryCodec:
     def probe(self, text: str) -> tuple[list[int], Stages]:
         """The ids of a text and how it came to them, not decoded: for very many texts."""
         return _probe(self._tokenizer, text)
-
-
-class DecodingCodec:
-    """A folder's tokenizer as the library alone decodes with it: quicker than through transformers, and the same text.
-
-    For looking again at streams whose chunks are known, and can tell that it is.
-    """
-
-    def __init__(self, folder: pathlib.Path, eos_id: int) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.eos_id = eos_id
-
-    def encode(self, prompt: Prompt) -> list[int]:
-        """The ids of a text, special tokens added; it renders no conversation."""
-        ids: list[int] = self._tokenizer.encode(prompt).ids
-        return ids
-
-    def decode_batch(self, sequences: Sequence[Sequence[int]]) -> list[str]:
-        """The text of each sequence of ids, special tokens shown."""
-        return self._tokenizer.decode_batch([list(ids) for ids in sequences], skip_special_tokens=False)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from harness.errors import GoldenError
 from harness.golden import DetokenizeCase, TokenizeCase
 from harness.model import DetokenizeRequest, Event, batch_slices
 from harness.packages import Announce
-from harness.tokenizer import DecodingCodec, Vocabulary, load_vocabulary, read_config
+from harness.tokenizer import LibraryCodec, Vocabulary, load_vocabulary, read_config
 
 IDS, SPLITS, TRANSITIONS, SCRIPTS = "vocabulary ids", "split positions", "transition pairs", "scripts"
 
@@ -50,7 +50,7 @@ class _Survey:
     def __init__(self, subject: Subject) -> None:
         self._name = subject.name
         self._vocabulary = load_vocabulary(subject.folder)
-        self._codec = DecodingCodec(subject.folder, self._vocabulary.eos_id)
+        self._codec = LibraryCodec(subject.folder, self._vocabulary.eos_id)
         self._template = _template(subject.folder)
         self._splits = splits.Splits(self._vocabulary)
         self._tracker = states.Tracker()
@@ -179,7 +179,7 @@ def _stream_case(found: dict[str, list[int]], pair: str, eos_id: int) -> Case:
     return {"tokens": list(stream.tokens), "aborted": stream.aborted}
 
 
-def _prompt_of(token: int, vocabulary: Vocabulary, codec: DecodingCodec) -> Case:
+def _prompt_of(token: int, vocabulary: Vocabulary, codec: LibraryCodec) -> Case:
     """A character whose encoding has a byte's token, if there is one by itself."""
     byte = vocabulary.bytes_by_id[token]
     for char in _characters_with(byte):

@@ -12,7 +12,7 @@ import msgspec
 
 from harness.errors import ParityError
 from harness.regen import Maker, read_sources
-from harness.tokenizer import LibraryCodec, TransformersCodec
+from harness.tokenizer import LibraryCodec, TransformersCodec, load_vocabulary
 from harness.upgrade.sides import PIPELINE, PROBES, STAGES, Probe, Staged, probe_texts
 
 
@@ -54,7 +54,7 @@ def make(job: Job) -> None:
 def _codec(job: Job, trace: pathlib.Path) -> TransformersCodec | LibraryCodec:
     folder = pathlib.Path(job.folder)
     if job.load == "tokenizers":
-        return LibraryCodec(folder)
+        return LibraryCodec(folder, load_vocabulary(folder).eos_id)
     if job.load == "file":
         return TransformersCodec(folder)
     if job.load != "auto":

@@ -11,9 +11,9 @@ from harness.generate import GENERATORS
 from harness.model import DetokenizeRequest, TokenStream
 from harness.oracle import ReferenceDetokenizer
 from harness.states import ABORTED, State, Tracker, reachable, representatives, witness
-from harness.tokenizer import DecodingCodec, Vocabulary, load_vocabulary
+from harness.tokenizer import LibraryCodec, Vocabulary, load_vocabulary
 
-Loaded = tuple[DecodingCodec, Vocabulary]
+Loaded = tuple[LibraryCodec, Vocabulary]
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def straddle(tmp_path_factory: pytest.TempPathFactory, project_root: pathlib.Pat
     (folder / "tokenizer.json").write_bytes(from_byte_tokens(source))
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|end|>"}))
     vocabulary = load_vocabulary(folder)
-    return DecodingCodec(folder, vocabulary.eos_id), vocabulary
+    return LibraryCodec(folder, vocabulary.eos_id), vocabulary
 
 
-def _pairs(codec: DecodingCodec, stream: TokenStream) -> set[str]:
+def _pairs(codec: LibraryCodec, stream: TokenStream) -> set[str]:
     tracker = Tracker()
     reference = ReferenceDetokenizer(codec, tracker.step)
     for at, token in enumerate(stream.tokens):
