@@ -6,18 +6,16 @@ after a crash or a hang that is the culprit, and no batch pays for a round trip.
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 import pathlib
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
 
 import msgspec
 
+from harness.adapters.notes import Notes
 from harness.adapters.process import ChildProcess
 from harness.errors import Fault, TargetError
 from harness.model import Kind, Program, Prompts, TokenizeRequest
@@ -102,11 +100,8 @@ class IsolatedConnection:
         self._start_timeout = start_timeout
         self._batch_timeout = batch_timeout
         self._memory_limit = memory_limit
-        self._notes = tempfile.TemporaryFile()  # noqa: SIM115
-        self._notes.write(bytes(8))
-        self._notes.flush()
-        self._memory = mmap.mmap(self._notes.fileno(), 8)
-        self._batch = memoryview(self._memory).cast("q")
+        self._notes = Notes(1)
+        self._batch = self._notes.values
         self._child: ChildProcess | None = None
         self._pipe: Pipe | None = None
         try:
@@ -137,9 +132,6 @@ class IsolatedConnection:
     def close(self) -> None:
         """Stop the child."""
         self._stop()
-        with contextlib.suppress(ValueError):
-            self._batch.release()
-            self._memory.close()
         self._notes.close()
 
     def _start(self) -> frozenset[str]:
@@ -147,10 +139,10 @@ class IsolatedConnection:
         self._child = ChildProcess(
             [
                 *(sys.executable, "-m", "harness.adapters.child", self._spec, str(self._folder)),
-                *(str(theirs.fileno()), str(self._notes.fileno())),
+                *(str(theirs.fileno()), str(self._notes.fd)),
             ],
             env={"PYTHONPATH": search_path()},
-            pass_fds=(theirs.fileno(), self._notes.fileno()),
+            pass_fds=(theirs.fileno(), self._notes.fd),
             memory_limit=self._memory_limit,
         )
         theirs.close()

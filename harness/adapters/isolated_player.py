@@ -5,12 +5,9 @@ Scripts go over a pipe, and the child notes in shared memory which step of which
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 import pathlib
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection as Pipe
@@ -19,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from harness.adapters.isolated import search_path
+from harness.adapters.notes import Notes
 from harness.adapters.player import Played
 from harness.adapters.process import ChildProcess
 from harness.errors import TargetError
@@ -68,11 +66,8 @@ class IsolatedPlayer:
     def __init__(self, spec: str, folder: pathlib.Path, *, start_timeout: float = 60.0, patience: float = 10.0) -> None:
         self._spec, self._folder = spec, folder
         self._start_timeout, self._patience = start_timeout, patience
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        self._file.write(bytes(16))
-        self._file.flush()
-        self._memory = mmap.mmap(self._file.fileno(), 16)
-        self._notes = memoryview(self._memory).cast("q")
+        self._shared = Notes(2)
+        self._notes = self._shared.values
         self._child: ChildProcess | None = None
         self._pipe: Pipe | None = None
         try:
@@ -105,18 +100,15 @@ class IsolatedPlayer:
     def close(self) -> None:
         """See `Player.close`."""
         self._stop()
-        with contextlib.suppress(ValueError):
-            self._notes.release()
-            self._memory.close()
-        self._file.close()
+        self._shared.close()
 
     def _start(self) -> frozenset[str]:
         ours, theirs = socket.socketpair()
         argv = (sys.executable, "-m", "harness.adapters.player_child", self._spec, str(self._folder))
         self._child = ChildProcess(
-            [*argv, str(theirs.fileno()), str(self._file.fileno())],
+            [*argv, str(theirs.fileno()), str(self._shared.fd)],
             env={"PYTHONPATH": search_path()},
-            pass_fds=(theirs.fileno(), self._file.fileno()),
+            pass_fds=(theirs.fileno(), self._shared.fd),
         )
         theirs.close()
         self._pipe = Pipe(ours.detach())
