@@ -73,7 +73,7 @@ def build_rust(session: nox.Session) -> None:
 
 @session()
 def parity(session: nox.Session) -> None:
-    """The gate: red if an implementation leaves the goldens or a law.
+    """The gate: red if an implementation leaves the goldens.
 
     What follows `--` is passed on; names that come first are judged instead of all of impls/.
     """
