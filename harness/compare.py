@@ -29,8 +29,14 @@ class _Place:
 def compare_chunks(
     program: Program, expected: Sequence[str], got: Sequence[str], vocabulary: Vocabulary
 ) -> Divergence | None:
-    """The first divergence of a program's chunks, one for each row that isn't an abort; None if there is none."""
+    """The first divergence of a program's chunks, one for each row that isn't an abort; None if there is none.
+
+    If there are chunks for its first batches only, the program is compared up to there.
+    """
     rows = [row for row, event in enumerate(program.events) if event != Event.ABORT]
+    if len(got) < len(rows):
+        program = _beginning(program, rows[len(got)])
+        rows, expected = rows[: len(got)], expected[: len(got)]
     wanted = dict(zip(rows, expected, strict=True))
     given = dict(zip(rows, got, strict=True))
     first = next((row for row in rows if wanted[row] != given[row]), None)
@@ -107,6 +113,12 @@ def fault_divergence(case: Program | Prompts, fault: Fault, vocabulary: Vocabula
         got=visible(fault.message, most=600),
         note=f"in the batch of {size} that is step {step}",
     )
+
+
+def _beginning(program: Program, rows: int) -> Program:
+    """The whole batches of the first rows of a program."""
+    batches = list(program.batches[: sum(end <= rows for end in accumulate(program.batches))])
+    return Program(program.id, program.uids[:rows], program.tokens[:rows], program.events[:rows], batches)
 
 
 def _place(program: Program, row: int) -> _Place:

@@ -9,6 +9,8 @@ Once an implementation is being judged, what it does wrong is a `Fault`: it make
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.model import Kind
 
 
@@ -87,10 +89,12 @@ class Fault(Exception):
     """What an implementation did instead of answering a batch.
 
     `kind` is ERROR, CRASH or HANG, `batch` the index of the batch that did it, within its case.
+    `answered` has the chunks of the batches up to it, if they say more than the fault.
     """
 
-    def __init__(self, kind: Kind, batch: int, message: str) -> None:
+    def __init__(self, kind: Kind, batch: int, message: str, answered: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.kind = kind
         self.batch = batch
         self.message = message
+        self.answered = answered

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.errors import GoldenError
-from harness.model import Program, Prompts, TokenizeRequest
+from harness.model import MOST_TEXT, Program, Prompts, TokenizeRequest
 
 SCHEMA = 1
 Operation = Literal["detokenize", "tokenize"]
@@ -124,6 +124,9 @@ def write_detokenize(path: pathlib.Path, cases: Iterable[tuple[Program, list[str
     """Write programs and their answers. Gives the hash of the content, the cases and the messages."""
 
     def columns(program: Program, chunks: list[str | None]) -> dict[str, Sequence[Any]]:
+        text = sum(len(chunk) for chunk in chunks if chunk is not None)
+        if text > MOST_TEXT:
+            raise ValueError(f"{program.id} has {text} characters of chunks, more than {MOST_TEXT}")
         return {
             "case": [program.id] * len(program.uids),
             "batch": list(chain.from_iterable([at] * n for at, n in enumerate(program.batches))),

@@ -125,6 +125,10 @@ class Divergence:
     note: str
 
 
+MOST_TEXT = 2**24
+"""Characters of all chunks of a case: no golden's has more, so answers that have are wrong and need no more of them."""
+
+
 def batch_slices(batches: Sequence[int]) -> Iterator[slice]:
     """The rows of each batch, from the numbers of rows."""
     start = 0

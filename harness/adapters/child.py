@@ -60,7 +60,7 @@ def _answer(backend: Backend, order: Order, tick: Tick) -> bytes:
             reply = Encoded([list(ids) for ids in replay_prompts(backend, Prompts("", order.batches), tick)])
         return _encode(reply)
     except Fault as fault:
-        return _encode(Failed(fault.batch, fault.message, fault.kind))
+        return _encode(Failed(fault.batch, fault.message, fault.kind, list(fault.answered)))
     except OverflowError as error:
         return _encode(Failed(0, f"a reply can't be passed on: {error}"))
 

@@ -70,6 +70,7 @@ class Failed(msgspec.Struct, tag="failed"):
     batch: int
     message: str
     kind: Kind = Kind.ERROR
+    answered: list[str] = []
 
 
 Reply = Ready | Refused | Answered | Encoded | Failed
@@ -188,7 +189,7 @@ class IsolatedConnection:
             self._stop()
             limited = reply.kind is Kind.CRASH and self._memory_limit is not None
             note = f", with its memory limited to {self._memory_limit} MB" if limited else ""
-            raise Fault(reply.kind, reply.batch, reply.message + note)
+            raise Fault(reply.kind, reply.batch, reply.message + note, reply.answered)
         return reply
 
     def _receive(self, patience: float) -> Reply:

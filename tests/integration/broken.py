@@ -112,6 +112,10 @@ def _hoard_and_die(answers: list[Any]) -> list[Any]:
         os.abort()
 
 
+def _flood(answers: list[Any]) -> list[Any]:
+    return [answer * 2**18 for answer in answers]
+
+
 def _raise(answers: list[Any]) -> list[Any]:
     raise RuntimeError("no\n  such   token")
 
@@ -174,6 +178,10 @@ def reorders(folder: pathlib.Path) -> object:
 
 def doubles(folder: pathlib.Path) -> object:
     return Spoiled(folder, lambda answers: [answer * 2 for answer in answers])
+
+
+def floods(folder: pathlib.Path) -> object:
+    return Spoiled(folder, _flood)
 
 
 def drops(folder: pathlib.Path) -> object:

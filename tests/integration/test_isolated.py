@@ -117,6 +117,29 @@ def test_a_lone_surrogate_is_a_fault(broken_target: Named, small_tokenizer: path
 
 
 @pytest.mark.parametrize("isolated", [True, False])
+def test_more_text_than_any_golden_has_ends_a_case(
+    broken_target: Named, small_tokenizer: pathlib.Path, isolated: bool
+) -> None:
+    spec = broken_target("floods").spec
+    connection = (
+        IsolatedConnection(spec, small_tokenizer) if isolated else DirectConnection(load_factory(spec), small_tokenizer)
+    )
+    most = 64
+    flood = Program("flood", [1] * 99 + [2], [33] * 100, [Event.FEED] * 98 + [Event.FINISH] * 2, [1] * 98 + [2])
+    held = Program("held", [1] * 2, [33] * 2, [Event.FEED, Event.FINISH], [1] * 2)
+    try:
+        assert len(connection.detokenize(held)) == 2
+        with pytest.raises(Fault, match="its chunks have 17,039,360 characters by now") as caught:
+            connection.detokenize(flood)
+        assert (caught.value.kind, caught.value.batch) == (Kind.ERROR, most)
+        assert list(caught.value.answered) == ["!" * 2**18] * (most + 1)
+        # What the stream left behind is gone.
+        assert _texts(connection.detokenize(GOOD)) == {1: "ac", 2: "bd"}
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("isolated", [True, False])
 def test_state_is_kept_between_cases(broken_target: Named, small_tokenizer: pathlib.Path, isolated: bool) -> None:
     spec = broken_target("good").spec
     connection = (

@@ -157,6 +157,17 @@ def test_the_tokens_before_are_those_of_the_stream(vocabulary: Vocabulary) -> No
     assert (divergence.token.piece, divergence.token.bytes) == ("c", "63")
 
 
+@pytest.mark.parametrize(
+    ("got", "kind", "step"),
+    [(["a", "w", "b", "wx"], Kind.DOUBLED, 1), (["a", "a"], Kind.CROSSED, 0), (["a", "w"], None, 0), ([], None, 0)],
+)
+def test_answers_to_the_first_batches_are_compared(
+    got: list[str], kind: Kind | None, step: int, vocabulary: Vocabulary
+) -> None:
+    divergence = compare_chunks(PROGRAM, RIGHT, got, vocabulary)
+    assert (divergence and (divergence.kind, divergence.step)) == (kind and (kind, step))
+
+
 def test_equal_answers_do_not_diverge(vocabulary: Vocabulary) -> None:
     assert compare_chunks(PROGRAM, RIGHT, RIGHT, vocabulary) is None
 

@@ -80,6 +80,12 @@ def test_written_twice_is_the_same_bytes(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_a_case_of_more_text_than_is_taken_is_not_written(tmp_path: pathlib.Path) -> None:
+    program = Program("a", [1, 1], [0, 0], [0, 1], [1, 1])
+    with pytest.raises(ValueError, match="a has 16777217 characters of chunks"):
+        golden.write_detokenize(tmp_path / "x", [(program, ["a" * 2**24, "b"])])
+
+
 def test_a_case_is_in_one_row_group(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "g.parquet"
     size = 9_000
