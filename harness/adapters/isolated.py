@@ -1,26 +1,19 @@
 """An implementation in a process of its own: what it does there costs the gate nothing but that case.
 
-Cases go over a pipe as MessagePack, and the child notes in shared memory which batch it is about to hand over:
-after a crash or a hang that is the culprit, and no batch pays for a round trip.
+Cases are passed as MessagePack. The child notes which batch it is about to hand over, which after a crash or a hang
+is the culprit.
 """
 
 from __future__ import annotations
 
 import pathlib
-import socket
-import sys
-import time
 from collections.abc import Sequence
-from multiprocessing.connection import Connection as Pipe
 
 import msgspec
 
-from harness.adapters.notes import Notes
-from harness.adapters.process import ChildProcess
+from harness.adapters.piped import Broken, PipedChild
 from harness.errors import Fault, TargetError
 from harness.model import Kind, Program, Prompts, TokenizeRequest
-
-_REPLY_LIMIT = 2**30
 
 
 class Feed(msgspec.Struct, tag="feed"):
@@ -101,15 +94,8 @@ class IsolatedConnection:
         self._start_timeout = start_timeout
         self._batch_timeout = batch_timeout
         self._memory_limit = memory_limit
-        self._notes = Notes(1)
-        self._batch = self._notes.values
-        self._child: ChildProcess | None = None
-        self._pipe: Pipe | None = None
-        try:
-            self._capabilities = self._start()
-        except BaseException:
-            self.close()
-            raise
+        self._child: PipedChild | None = None
+        self._capabilities = self._start()
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -132,94 +118,51 @@ class IsolatedConnection:
 
     def close(self) -> None:
         """Stop the child."""
-        self._stop()
-        self._notes.close()
+        if self._child is not None:
+            self._child.close()
+            self._child = None
 
     def _start(self) -> frozenset[str]:
-        ours, theirs = socket.socketpair()
-        self._child = ChildProcess(
-            [
-                *(sys.executable, "-m", "harness.adapters.child", self._spec, str(self._folder)),
-                *(str(theirs.fileno()), str(self._notes.fd)),
-            ],
-            env={"PYTHONPATH": search_path()},
-            pass_fds=(theirs.fileno(), self._notes.fd),
-            memory_limit=self._memory_limit,
+        self._child = PipedChild(
+            "harness.adapters.child", [self._spec, str(self._folder)], notes=1, memory_limit=self._memory_limit
         )
-        theirs.close()
-        self._pipe = Pipe(ours.detach())
         try:
-            reply = self._receive(self._start_timeout)
-        except Fault as fault:
-            self._stop()
-            raise TargetError(
-                f"{self._spec} doesn't start", cause=fault.message, hint="run it in-process to debug it"
-            ) from None
+            reply = _decode_reply(self._child.receive(self._start_timeout))
+        except (Broken, msgspec.DecodeError) as error:
+            self.close()
+            hint = "run it in-process to debug it"
+            raise TargetError(f"{self._spec} doesn't start", cause=str(error), hint=hint) from None
+        except BaseException:
+            self.close()
+            raise
         if isinstance(reply, Ready):
             return frozenset(reply.capabilities)
-        self._stop()
+        self.close()
         if isinstance(reply, Refused):
             raise TargetError(f"{self._spec}: {reply.message}", cause=reply.cause, hint=reply.hint)
         raise TargetError(f"{self._spec} doesn't start", cause=f"its process sent {type(reply).__name__}")
 
-    def _stop(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
-        if self._child is not None:
-            self._child.stop(grace=0)
-            self._child = None
-
     def _ask(self, order: Order) -> Reply:
-        if self._pipe is None:
+        if self._child is None:
             self._start()
-        assert self._pipe is not None
-        self._batch[0] = 0
+        assert self._child is not None
         try:
-            self._pipe.send_bytes(_encode(order))
-            reply = self._receive(self._batch_timeout)
-        except Fault:
-            self._stop()
-            raise
-        except (BrokenPipeError, ConnectionResetError):
-            crash = self._crash()
-            self._stop()
-            raise crash from None
+            reply: Reply = _decode_reply(self._child.ask(_encode(order), self._batch_timeout))
+        except Broken as broken:
+            fault = Fault(broken.kind, self._child.noted[0], broken.what)
+            self.close()
+            raise fault from None
+        except msgspec.DecodeError as error:
+            fault = Fault(Kind.ERROR, self._child.noted[0], f"its process sent what isn't an answer: {error}")
+            self.close()
+            raise fault from None
         if isinstance(reply, Failed):
-            self._stop()
+            self.close()
             limited = reply.kind is Kind.CRASH and self._memory_limit is not None
             note = f", with its memory limited to {self._memory_limit} MB" if limited else ""
             raise Fault(reply.kind, reply.batch, reply.message + note, reply.answered)
         return reply
 
-    def _receive(self, patience: float) -> Reply:
-        """The child's next message; gives it `patience` seconds for each batch."""
-        assert self._pipe is not None
-        batch, deadline = self._batch[0], time.monotonic() + patience
-        while not self._pipe.poll(min(0.5, patience)):
-            if self._batch[0] != batch:
-                batch, deadline = self._batch[0], time.monotonic() + patience
-            elif time.monotonic() >= deadline:
-                raise Fault(Kind.HANG, batch, f"no answer in {patience:g} s")
-        try:
-            reply: Reply = _decode_reply(self._pipe.recv_bytes(_REPLY_LIMIT))
-            return reply
-        except (EOFError, OSError):
-            raise self._crash() from None
-        except msgspec.DecodeError as error:
-            raise Fault(Kind.ERROR, self._batch[0], f"its process sent what isn't an answer: {error}") from None
-
-    def _crash(self) -> Fault:
-        assert self._child is not None
-        death = self._child.wait_death(5.0) or "closed its pipe and runs on"
-        tail = self._child.stderr_tail()
-        return Fault(Kind.CRASH, self._batch[0], f"{death}\n{tail}".rstrip())
-
     def _broken(self, reply: Reply) -> Fault:
-        self._stop()
+        self.close()
         return Fault(Kind.ERROR, 0, f"its process answered with {type(reply).__name__}")
-
-
-def search_path() -> str:
-    """This process's own search path, so that the child finds the same modules."""
-    return ":".join(dict.fromkeys([*filter(None, sys.path), str(pathlib.Path.cwd())]))
