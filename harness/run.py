@@ -44,6 +44,8 @@ class Suite:
 class Options:
     """How implementations are run. Times are in seconds, `memory_limit` in megabytes.
 
+    `case_timeout` is for programs, and counted between batches.
+
     An implementation is given up for a tokenizer after `most_faults` crashes, hangs and errors, each of which costs
     a new start, or after `most_red` red cases. `known` has the known failures of each target by its name; they are
     over when they expire before `today`, and never seen if their tokenizer is not among those that there are.
@@ -52,6 +54,7 @@ class Options:
     in_process: bool = False
     start_timeout: float = 60.0
     batch_timeout: float = 30.0
+    case_timeout: float = 300.0
     most_faults: int = 10
     most_red: int = 1_000_000
     jobs: int = 2
@@ -109,6 +112,7 @@ def connect(target: Target, folder: pathlib.Path, options: Options) -> Connectio
             target.env,
             start_timeout=options.start_timeout,
             batch_timeout=options.batch_timeout,
+            case_timeout=options.case_timeout,
             memory_limit=options.memory_limit,
         )
     if options.in_process:
@@ -118,6 +122,7 @@ def connect(target: Target, folder: pathlib.Path, options: Options) -> Connectio
         folder,
         start_timeout=options.start_timeout,
         batch_timeout=options.batch_timeout,
+        case_timeout=options.case_timeout,
         memory_limit=options.memory_limit,
     )
 

@@ -55,7 +55,7 @@ def _answer(backend: Backend, order: Order, tick: Tick) -> bytes:
     try:
         if isinstance(order, Feed):
             program = Program("", order.uids, order.tokens, order.events, order.batches)
-            reply = Answered(replay_program(backend, program, tick))
+            reply = Answered(replay_program(backend, program, tick, order.timeout))
         else:
             reply = Encoded([list(ids) for ids in replay_prompts(backend, Prompts("", order.batches), tick)])
         return _encode(reply)

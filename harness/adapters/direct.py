@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import pathlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,10 +42,10 @@ def make_backend(factory: Factory, folder: pathlib.Path) -> Backend:
     return backend
 
 
-def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
+def replay_program(backend: Backend, program: Program, tick: Tick, timeout: float = math.inf) -> list[str]:
     """Feed a program batch by batch: the chunks in order. Raises `Fault` for the first batch that fails.
 
-    More than `MOST_TEXT` characters are a fault too, one that has the chunks up to there.
+    More than `MOST_TEXT` characters or `timeout` seconds are a fault too, one that has the chunks up to there.
     """
     events = bytes(program.events)
     finished: list[bool] = memoryview(events.translate(_IS_FINISH)).cast("?").tolist()  # type: ignore[assignment]
@@ -51,6 +53,7 @@ def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
     with_aborts = Event.ABORT in events
     chunks: list[str] = []
     start = text = 0
+    deadline = time.monotonic() + timeout
     for batch, size in enumerate(program.batches):
         tick(batch)
         end = start + size
@@ -74,6 +77,9 @@ def replay_program(backend: Backend, program: Program, tick: Tick) -> list[str]:
             if text > MOST_TEXT:
                 _check_texts(program, chunks)
                 raise Fault(Kind.ERROR, batch, f"its chunks have {text:,} characters by now", chunks)
+        if time.monotonic() > deadline:
+            _check_texts(program, chunks)
+            raise Fault(Kind.HANG, batch, f"the case is not done in {timeout:g} s", chunks)
     if not _are_texts(chunks):
         _check_texts(program, chunks)
     return chunks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,6 +30,10 @@ class Ask:
     accept: Callable[[bytes], None]
 
 
+class Overtime(Exception):
+    """The time for all answers is over."""
+
+
 class Wrong(ValueError):
     """An answer isn't the one to the batch that was asked."""
 
@@ -41,11 +46,12 @@ class Window:
     messages: int
 
 
-def exchange(link: Link, asks: Iterable[Ask], window: Window, timeout: float) -> None:
+def exchange(link: Link, asks: Iterable[Ask], window: Window, timeout: float, deadline: float = math.inf) -> None:
     """Ask everything and take in all answers. Raises `Fault`, after which the link is of no more use.
 
     A worker that gives no answer for `timeout` seconds hangs. One that dies is blamed on the first batch
     without an answer, which is the one that it died of only if the window is a single frame.
+    Raises `Overtime` if answers still come after `deadline`, a time of `time.monotonic`.
     """
     source = iter(asks)
     following = next(source, None)
@@ -76,6 +82,8 @@ def exchange(link: Link, asks: Iterable[Ask], window: Window, timeout: float) ->
         if answered:
             frames -= answered
             since = time.monotonic()
+            if since > deadline:
+                raise Overtime
             continue
 
         # The clock is read before the wait, so that a pause of this process isn't taken for the worker's.

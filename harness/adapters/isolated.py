@@ -6,6 +6,7 @@ is the culprit.
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ class Feed(msgspec.Struct, tag="feed"):
     tokens: Sequence[int]
     events: Sequence[int]
     batches: Sequence[int]
+    timeout: float
 
 
 class Encode(msgspec.Struct, tag="encode"):
@@ -87,12 +89,14 @@ class IsolatedConnection:
         *,
         start_timeout: float = 60.0,
         batch_timeout: float = 30.0,
+        case_timeout: float = math.inf,
         memory_limit: int | None = None,
     ) -> None:
         self._spec = spec
         self._folder = folder
         self._start_timeout = start_timeout
         self._batch_timeout = batch_timeout
+        self._case_timeout = case_timeout
         self._memory_limit = memory_limit
         self._child: PipedChild | None = None
         self._capabilities = self._start()
@@ -104,7 +108,7 @@ class IsolatedConnection:
 
     def detokenize(self, program: Program) -> list[str]:
         """Feed a program; see `Connection.detokenize`."""
-        reply = self._ask(Feed(program.uids, program.tokens, program.events, program.batches))
+        reply = self._ask(Feed(program.uids, program.tokens, program.events, program.batches, self._case_timeout))
         if isinstance(reply, Answered):
             return reply.chunks
         raise self._broken(reply)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import pathlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, count
 from operator import attrgetter, ne
@@ -13,10 +15,10 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from harness.adapters.connection import CAPABILITIES
-from harness.adapters.exchange import Ask, Window, Wrong, exchange
+from harness.adapters.exchange import Ask, Overtime, Window, Wrong, exchange
 from harness.adapters.link import End, Link
 from harness.errors import Fault, TargetError
-from harness.model import Event, Program, Prompts
+from harness.model import Event, Kind, Program, Prompts
 from harness.wire import (
     MAX_MESSAGES,
     AbortBackendMsg,
@@ -79,6 +81,7 @@ class SocketConnection:
         cwd: pathlib.Path | None = None,
         start_timeout: float = 60.0,
         batch_timeout: float = 10.0,
+        case_timeout: float = math.inf,
         window_frames: int = 64,
         window_messages: int = 16_384,
         memory_limit: int | None = None,
@@ -87,6 +90,7 @@ class SocketConnection:
             Link, tuple(command), tokenizer, dict(env or {}), cwd, start_timeout, memory_limit
         )
         self._batch_timeout = batch_timeout
+        self._case_timeout = case_timeout
         self._window = Window(window_frames, window_messages)
         self._link: Link | None = self._start()
 
@@ -128,9 +132,13 @@ class SocketConnection:
                 yield ask
             yield from _checkpoints(last, spare)
 
+        deadline = time.monotonic() + self._case_timeout
         try:
-            self._exchange([whole()], self._window)
+            self._exchange([whole()], self._window, deadline)
             return answers
+        except Overtime:
+            told = f"the case is not done in {self._case_timeout:g} s"
+            raise Fault(Kind.HANG, last, told, [text for text in answers if isinstance(text, str)]) from None
         except Fault as fault:
             first = fault
         again: list[_Answer] = []
@@ -142,11 +150,11 @@ class SocketConnection:
         note = "it was well when asked again batch by batch, so the batch may be another one"
         raise Fault(first.kind, first.batch, f"{first.message}\n({note})")
 
-    def _exchange(self, pieces: Iterable[Iterable[Ask]], window: Window) -> None:
+    def _exchange(self, pieces: Iterable[Iterable[Ask]], window: Window, deadline: float = math.inf) -> None:
         link = self._link = self._link or self._start()
         try:
             for piece in pieces:
-                exchange(link, piece, window, self._batch_timeout)
+                exchange(link, piece, window, self._batch_timeout, deadline)
         except BaseException:
             # Whatever is still on its way would be taken for the answers to the next case.
             self._link = None

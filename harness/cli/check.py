@@ -33,6 +33,7 @@ def check_targets(
     in_process: bool = False,
     start_timeout: float = 60.0,
     batch_timeout: float = 30.0,
+    case_timeout: float = 300.0,
     max_red: int = 1_000_000,
     jobs: int = 2,
     known: pathlib.Path | None = None,
@@ -59,6 +60,8 @@ def check_targets(
         Seconds that an implementation has to start.
     batch_timeout
         Seconds that it has for a batch.
+    case_timeout
+        Seconds that it has for a program. If it leaves the golden before they are over, that is what is reported.
     max_red
         Give an implementation up, for a tokenizer, after so many red cases.
     jobs
@@ -78,6 +81,7 @@ def check_targets(
         in_process,
         start_timeout,
         batch_timeout,
+        case_timeout,
         most_red=max_red,
         jobs=jobs,
         known=known_failures(found, known),

@@ -112,6 +112,11 @@ def _hoard_and_die(answers: list[Any]) -> list[Any]:
         os.abort()
 
 
+def _dawdle(answers: list[Any]) -> list[Any]:
+    time.sleep(0.4)
+    return answers
+
+
 def _flood(answers: list[Any]) -> list[Any]:
     return [answer * 2**18 for answer in answers]
 
@@ -182,6 +187,10 @@ def doubles(folder: pathlib.Path) -> object:
 
 def floods(folder: pathlib.Path) -> object:
     return Spoiled(folder, _flood)
+
+
+def dawdles(folder: pathlib.Path) -> object:
+    return Spoiled(folder, _dawdle)
 
 
 def drops(folder: pathlib.Path) -> object:

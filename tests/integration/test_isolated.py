@@ -139,6 +139,20 @@ def test_more_text_than_any_golden_has_ends_a_case(
         connection.close()
 
 
+def test_a_case_has_its_time(broken_target: Named, small_tokenizer: pathlib.Path) -> None:
+    connection = IsolatedConnection(broken_target("dawdles").spec, small_tokenizer, case_timeout=1.0)
+    slow = Program("slow", [1] * 20, [33] * 20, [Event.FEED] * 19 + [Event.FINISH], [1] * 20)
+    try:
+        with pytest.raises(Fault, match="the case is not done in 1 s") as caught:
+            connection.detokenize(slow)
+        assert caught.value.kind is Kind.HANG
+        assert 1 <= len(caught.value.answered) == caught.value.batch + 1 < 20
+        assert set(caught.value.answered) == {"!"}
+        assert _texts(connection.detokenize(GOOD)) == {1: "ac", 2: "bd"}
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize("isolated", [True, False])
 def test_state_is_kept_between_cases(broken_target: Named, small_tokenizer: pathlib.Path, isolated: bool) -> None:
     spec = broken_target("good").spec

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import signal
@@ -72,6 +73,8 @@ while True:
             bytearray(2**31)
         if mode == "hang":
             time.sleep(1000)
+        if mode == "dawdle":
+            time.sleep(0.4)
         if mode == "drop":
             print("that one not", file=sys.stderr, flush=True)
             continue
@@ -141,12 +144,14 @@ def connect(tmp_path: pathlib.Path) -> Iterator[Connect]:
         batch_timeout: float = 60.0,
         frames: int = 64,
         memory_limit: int | None = None,
+        case_timeout: float = math.inf,
     ) -> SocketConnection:
         connection = SocketConnection(
             (sys.executable, str(script), mode, *ARGUMENTS),
             tmp_path,
             start_timeout=start_timeout,
             batch_timeout=batch_timeout,
+            case_timeout=case_timeout,
             window_frames=frames,
             memory_limit=memory_limit,
         )
@@ -256,6 +261,16 @@ def test_no_answer_is_a_hang(connect: Connect) -> None:
         connection.detokenize(program)
     assert (caught.value.kind, caught.value.batch) == (Kind.HANG, 3)
     assert "no answer within 3 s" in caught.value.message
+    assert connection.detokenize(GOOD) == CHUNKS
+
+
+def test_a_case_has_its_time(connect: Connect) -> None:
+    connection = connect("dawdle", case_timeout=1.0)
+    with pytest.raises(Fault, match="the case is not done in 1 s") as caught:
+        connection.detokenize(Program("slow", [1] * 20, [33] * 20, [0] * 19 + [1], [1] * 20))
+    assert caught.value.kind is Kind.HANG
+    assert 1 <= len(caught.value.answered) < 20
+    assert set(caught.value.answered) == {"!"}
     assert connection.detokenize(GOOD) == CHUNKS
 
 
