@@ -111,13 +111,17 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The goldens of one tokenizer. `digest` is the SHA-256 of all the rest."""
+    """The goldens of one tokenizer. `digest` is the SHA-256 of all the rest.
+
+    `scale` is how many copies of each corpus there are, and left out if there is one.
+    """
 
     schema: int
     tokenizer: str
     provenance: Provenance
     goldens: tuple[Entry, ...]
     digest: str = ""
+    scale: int | msgspec.UnsetType = msgspec.UNSET
 
 
 def write_detokenize(path: pathlib.Path, cases: Iterable[tuple[Program, list[str | None]]]) -> tuple[str, int, int]:

@@ -58,7 +58,7 @@ CROWD = (Shape(1100, lockstep=True),)
 
 
 def programs(
-    corpus: str, streams: Iterable[TokenStream], seed: int, shapes: Sequence[Shape] = SHAPES
+    corpus: str, streams: Iterable[TokenStream], seed: int | str, shapes: Sequence[Shape] = SHAPES
 ) -> Iterator[Program]:
     """Interleave streams into programs, one shape after the other. Only a stream that is given up may be empty."""
     chance = random.Random(f"{corpus} {seed}")
@@ -76,7 +76,7 @@ def programs(
 
 
 def prompt_batches(
-    corpus: str, prompts: Sequence[Prompt], seed: int, sizes: Sequence[int] = (1, 7, 16, 3, 33, 64)
+    corpus: str, prompts: Sequence[Prompt], seed: int | str, sizes: Sequence[int] = (1, 7, 16, 3, 33, 64)
 ) -> Iterator[Prompts]:
     """Prompts in a seeded order, in batches of the given sizes; a case is one round of sizes."""
     chance = random.Random(f"{corpus} prompts {seed}")

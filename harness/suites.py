@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.assets import chosen, folder_hash, read_pins, resolve
 from harness.errors import GoldenError
-from harness.golden import Manifest, read_manifest, verify
+from harness.golden import MANIFEST, Manifest, read_manifest, verify
 from harness.packages import Announce
 from harness.project import Project
 from harness.review import Pending
@@ -18,14 +18,37 @@ from harness.tokenizer import check_folder, load_vocabulary
 
 
 def suites(
-    project: Project, names: Sequence[str], corpora: Sequence[str], scratch: pathlib.Path, announce: Announce
+    project: Project,
+    names: Sequence[str],
+    corpora: Sequence[str],
+    scratch: pathlib.Path,
+    announce: Announce,
+    goldens: pathlib.Path | None = None,
 ) -> list[Suite]:
     """The suites of these tokenizers, the default set if none is named; goldens of a folder are made in `scratch`.
 
-    Raises `UnknownTokenizer`, `UnknownCorpus`, `AssetError` or `GoldenError`.
+    In place of the accepted goldens those of the folder `goldens` are taken, of all tokenizers that it has if none is
+    named. Raises `UnknownTokenizer`, `UnknownCorpus`, `AssetError` or `GoldenError`.
     """
     pins = read_pins(project.corpora)
-    wanted, pinned = chosen(names, pins), [pin.name for pin in pins]
+    pinned = [pin.name for pin in pins]
+    if goldens is not None:
+        there = [name for name in pinned if (goldens / name / MANIFEST).is_file()]
+        if not there:
+            raise GoldenError(
+                f"there are no goldens in {goldens}",
+                cause=f"it has no folder of a pinned tokenizer with a {MANIFEST}",
+                hint="make some with `parity regen --into`",
+            )
+        wanted = chosen(names or there, pins)
+        for name in wanted:
+            if name not in pinned:
+                raise GoldenError(
+                    f"{name} is a tokenizer's folder, and {goldens} has goldens of pinned tokenizers",
+                    hint="leave one of --tokenizer and --goldens out",
+                )
+        return [_suite(project, name, corpora, scratch, announce, goldens) for name in wanted]
+    wanted = chosen(names, pins)
     for name, problem in Pending(project.goldens).problems(pinned).items():
         if name in wanted or name not in pinned:
             raise GoldenError(
@@ -34,10 +57,17 @@ def suites(
                 if name in pinned
                 else "pin its tokenizer in corpora/tokenizers.toml, or remove the folder",
             )
-    return [_suite(project, name, corpora, scratch, announce) for name in wanted]
+    return [_suite(project, name, corpora, scratch, announce, project.goldens) for name in wanted]
 
 
-def _suite(project: Project, name: str, corpora: Sequence[str], scratch: pathlib.Path, announce: Announce) -> Suite:
+def _suite(
+    project: Project,
+    name: str,
+    corpora: Sequence[str],
+    scratch: pathlib.Path,
+    announce: Announce,
+    accepted: pathlib.Path,
+) -> Suite:
     from harness.regen import Maker, read_sources
 
     sources = read_sources(project.corpora, corpora)
@@ -48,7 +78,7 @@ def _suite(project: Project, name: str, corpora: Sequence[str], scratch: pathlib
         goldens.mkdir()
         manifest = Maker(folder.name, folder, project.corpora).make(sources, goldens, announce)
     else:
-        folder, goldens = resolve(name, project.corpora, announce), project.goldens / name
+        folder, goldens = resolve(name, project.corpora, announce), accepted / name
         manifest = read_manifest(goldens)
         _check_provenance(manifest, folder, {source.name: source.sha256 for source in sources})
     wanted = {source.name for source in sources}

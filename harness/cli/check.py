@@ -38,6 +38,7 @@ def check_targets(
     jobs: int = 2,
     known: pathlib.Path | None = None,
     memory_limit: Annotated[int | None, cyclopts.Parameter(validator=cyclopts.validators.Number(gt=0))] = None,
+    goldens: pathlib.Path | None = None,
 ) -> int:
     """Judge implementations against the goldens: 0 green, 1 red, 2 if it can't be judged.
 
@@ -70,6 +71,9 @@ def check_targets(
         A list of known failures, for implementations that are not in impls/.
     memory_limit
         Megabytes of memory (address space) that the process of an implementation gets. No limit, if it isn't given.
+    goldens
+        Judge against the goldens in this folder, made with `parity regen --into`; against the accepted ones if none
+        is given.
     """
     project, console = find_project(pathlib.Path.cwd()), Console()
     found = [find_target(name, project.impls) for name in dict.fromkeys(targets)] or every_target(project.impls)
@@ -90,7 +94,7 @@ def check_targets(
         memory_limit=memory_limit,
     )
     with TemporaryDirectory(prefix="tokparity-") as scratch, waiting(console) as announce:
-        against = suites(project, tokenizer, corpus, pathlib.Path(scratch), announce)
+        against = suites(project, tokenizer, corpus, pathlib.Path(scratch), announce, goldens)
         announce("")
         events: list[Event] = []
         stream: Iterator[Event] = check(found, against, options)

@@ -6,7 +6,9 @@ import pathlib
 import sys
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
+import cyclopts
 from rich.console import Console
 from rich.prompt import Prompt
 
@@ -25,7 +27,14 @@ from harness.upgrade.sides import side_of_folder
 
 
 @app.command
-def regen(*, check: bool = False, pending: bool = False, tokenizer: Names = ()) -> int:
+def regen(
+    *,
+    check: bool = False,
+    pending: bool = False,
+    tokenizer: Names = (),
+    scale: Annotated[int, cyclopts.Parameter(validator=cyclopts.validators.Number(gte=1))] = 1,
+    into: pathlib.Path | None = None,
+) -> int:
     """Make the goldens of the pinned tokenizers anew with the oracle, and swap them in.
 
     Parameters
@@ -36,11 +45,16 @@ def regen(*, check: bool = False, pending: bool = False, tokenizer: Names = ()) 
         Leave what differs pending, to be reviewed and accepted.
     tokenizer
         Only this pinned tokenizer, or `all`. The default set if none is given.
+    scale
+        Multiply the corpora: so many copies of each, no two of them alike. Needs --into.
+    into
+        Write into this folder, which `parity check --goldens` reads. The accepted goldens stay as they are.
     """
     project, console = find_project(pathlib.Path.cwd()), Console()
     names = chosen(tokenizer, read_pins(project.corpora))
     if check and pending:
         raise GoldenError("--check leaves everything as it is, --pending does not", hint="choose one of them")
+    goldens = _place(project, into, scaled=scale > 1, reviewed=check or pending)
     with waiting(console) as announce:
         if check:
             return _compare(project, names, console, announce)
@@ -48,7 +62,7 @@ def regen(*, check: bool = False, pending: bool = False, tokenizer: Names = ()) 
             return _propose(project, names, console, announce)
         for name in names:
             folder = resolve(name, project.corpora, announce)
-            made = regenerate(name, folder, project.corpora, project.goldens, announce)
+            made = regenerate(name, folder, project.corpora, goldens, announce, scale)
             console.print(f"{name}: {_size(made)}", highlight=False)
     return 0
 
@@ -133,6 +147,25 @@ def reject(*, tokenizer: Names = ()) -> int:
     names = Pending(project.goldens).reject(tokenizer)
     console.print(f"rejected: {', '.join(names)}" if names else "nothing is pending", highlight=False)
     return 0
+
+
+def _place(project: Project, into: pathlib.Path | None, *, scaled: bool, reviewed: bool) -> pathlib.Path:
+    """The folder that goldens are made in. Raises `GoldenError` if scaled ones could get among the accepted."""
+    if scaled and into is None:
+        raise GoldenError(
+            "--scale needs --into",
+            cause="scaled goldens are not to take the place of the accepted ones",
+            hint="name a folder for them, and judge against it with `parity check --goldens`",
+        )
+    if into is None:
+        return project.goldens
+    if reviewed:
+        raise GoldenError("--check and --pending are about the accepted goldens", hint="leave --into and --scale out")
+    if into.resolve().is_relative_to(project.goldens.resolve()):
+        raise GoldenError(
+            f"{into} is where the accepted goldens are", hint="name another folder, or leave --into and --scale out"
+        )
+    return into
 
 
 def _compare(project: Project, names: Sequence[str], console: Console, announce: Announce) -> int:

@@ -31,6 +31,12 @@ def _parity(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["check", "python", "--corpus", "nobody"], "unknown-corpus"),
         (["check", "worker", "--in-process"], "target"),
         (["check", "python", "--in-process", "--memory-limit", "1000"], "target"),
+        (["check", "python", "--goldens", "tests"], "golden"),
+        (["check", "python", "--goldens", "goldens", "--tokenizer", "./tests"], "golden"),
+        (["regen", "--scale", "2"], "golden"),
+        (["regen", "--scale", "2", "--into", "goldens"], "golden"),
+        (["regen", "--into", "goldens/straddle/more"], "golden"),
+        (["regen", "--check", "--into", "elsewhere"], "golden"),
     ],
 )
 def test_a_wrong_name_is_one_message(arguments: list[str], code: str) -> None:

@@ -185,3 +185,17 @@ def test_versions_replace_those_of_before() -> None:
     for wrong in ("tokenizers", "tokenizers>=3", "--index-url==x", "a==1 b==2", "a==1\n-e ."):
         with pytest.raises(EnvironmentFault):
             with_versions(base, [wrong])
+
+
+def test_scaled_goldens_are_judged_and_the_accepted_ones_stay(checkout: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    accepted = {path: path.read_bytes() for path in (checkout / "goldens").rglob("*.*")}
+    scaled = tmp_path / "scaled"
+    made = _run(checkout, 0, "regen", "--scale", "3", "--into", str(scaled), "--tokenizer", "straddle")
+    assert {path: path.read_bytes() for path in (checkout / "goldens").rglob("*.*")} == accepted
+    messages = sum(entry.messages for entry in golden.read_manifest(scaled / "straddle").goldens)
+    assert f"{messages} messages" in made
+    said = _run(checkout, 0, "check", "impls.python:factory", "--goldens", str(scaled))
+    assert f"0 red, {messages} messages, 0 not run" in said
+    assert messages > 2 * sum(
+        entry.messages for entry in golden.read_manifest(checkout / "goldens" / "straddle").goldens
+    )

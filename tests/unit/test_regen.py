@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+from collections import Counter
 
 import pytest
 
 from harness import golden, regen, swap
 from harness.convert import from_byte_tokens
-from harness.golden import Manifest
+from harness.errors import GoldenError
+from harness.golden import DetokenizeCase, Manifest, TokenizeCase
 
 SCRIPT = """
 import pathlib, sys
@@ -72,6 +75,83 @@ def test_a_changed_corpus_is_a_difference(tiny: tuple[pathlib.Path, pathlib.Path
     third = regen.regenerate("tiny", folder, corpora, goldens, lambda what: None)
     assert "tiny/other tokenize: is new" in regen.differences(first, third)
     assert "tiny/texts tokenize: is no longer made" in regen.differences(first, third)
+
+
+def _cases(folder: pathlib.Path) -> dict[str, list[DetokenizeCase | TokenizeCase]]:
+    found: dict[str, list[DetokenizeCase | TokenizeCase]] = {}
+    for entry in golden.read_manifest(folder).goldens:
+        read = golden.read_detokenize if entry.operation == "detokenize" else golden.read_tokenize
+        found[entry.file] = list(read(golden.verify(folder, entry)))
+        assert len(found[entry.file]) == entry.cases
+    return found
+
+
+def _id(case: DetokenizeCase | TokenizeCase) -> str:
+    return case.program.id if isinstance(case, DetokenizeCase) else case.prompts.id
+
+
+def test_scaled_goldens_have_copies_that_are_not_alike(tiny: tuple[pathlib.Path, pathlib.Path, pathlib.Path]) -> None:
+    folder, corpora, goldens = tiny
+    more = "".join(f'[[text]]\nid = "{at}"\nwhy = "w"\ntext = "{at * 7}"\n' for at in range(20))
+    (corpora / "more.toml").write_text(f'name = "more"\nwhy = "w"\n{more}')
+    regen.regenerate("tiny", folder, corpora, goldens, lambda what: None)
+    scaled = [goldens / "scaled", goldens / "again"]
+    for place in scaled:
+        regen.regenerate("tiny", folder, corpora, place, lambda what: None, copies=3)
+    assert golden.read_manifest(scaled[0] / "tiny").scale == 3
+    assert b"scale" not in (goldens / "tiny" / golden.MANIFEST).read_bytes()
+    once, thrice = _cases(goldens / "tiny"), _cases(scaled[0] / "tiny")
+    assert once.keys() == thrice.keys()
+    for file, first in once.items():
+        every = thrice[file]
+        assert [_id(case) for case in every[: len(first)]] == [_id(case) for case in first]
+        assert len({_id(case) for case in every}) == len(every)
+        # The only prompt of a corpus makes the same case each time.
+        assert len(every) >= (1 if file == "texts.tokenize.parquet" else 3 * len(first))
+        for case, same in zip(first, every, strict=False):
+            assert same.expected.matches(case.expected.values())
+    for item in (scaled[0] / "tiny").iterdir():
+        assert item.read_bytes() == (scaled[1] / "tiny" / item.name).read_bytes()
+
+
+def test_the_copies_have_the_same_streams_in_another_order(
+    tiny: tuple[pathlib.Path, pathlib.Path, pathlib.Path],
+) -> None:
+    folder, corpora, goldens = tiny
+    (corpora / "generated.toml").write_text('[[generated]]\nname = "splits"\nwhy = "w"\nseed = 1\n')
+    regen.regenerate("tiny", folder, corpora, goldens, lambda what: None, copies=2)
+    programs = [
+        case.program
+        for case in _cases(goldens / "tiny")["splits.detokenize.parquet"]
+        if isinstance(case, DetokenizeCase)
+    ]
+    eos = max(token for program in programs for token in program.tokens)
+    # What ends a whole character is drawn; all else is every composition there is.
+    usual = [Counter(token for token in program.tokens if 127 < token < eos) for program in programs]
+    half = len(programs) // 2
+    copies = [sum(part, Counter()) for part in (usual[:half], usual[half:])]
+    assert (copies[0] - copies[1]).total() < 0.02 * copies[0].total()
+    assert (usual[0] - usual[half]).total() > 0.1 * usual[0].total()
+
+
+def test_more_copies_take_no_more_memory(tiny: tuple[pathlib.Path, pathlib.Path, pathlib.Path]) -> None:
+    folder, corpora, goldens = tiny
+    peaks = []
+    for copies in (3, 3, 30):
+        tracemalloc.start()
+        regen.regenerate("tiny", folder, corpora, goldens, lambda what: None, copies)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.5 * peaks[1]
+
+
+def test_what_is_no_golden_is_not_replaced(tiny: tuple[pathlib.Path, pathlib.Path, pathlib.Path]) -> None:
+    folder, corpora, goldens = tiny
+    (goldens / "tiny").mkdir()
+    (goldens / "tiny" / "kept").touch()
+    with pytest.raises(GoldenError, match="in the way"):
+        regen.regenerate("tiny", folder, corpora, goldens, lambda what: None)
+    assert [item.name for item in (goldens / "tiny").iterdir()] == ["kept"]
 
 
 @pytest.mark.parametrize("exchange", [True, False])
