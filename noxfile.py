@@ -86,6 +86,8 @@ def parity(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The harness's own tests; what follows `--` is passed on to pytest."""
     install(session, "test")
+    # 80 MB, and only the tests start a cluster.
+    session.install("-e", ".[ray]")
     build_rust(session)
     session.run("pytest", *session.posargs)
 

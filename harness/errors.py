@@ -85,6 +85,12 @@ class KnownError(ParityError):
     code = "known"
 
 
+class EngineError(ParityError):
+    """What is to judge the cases can't be had."""
+
+    code = "engine"
+
+
 class Fault(Exception):
     """What an implementation did instead of answering a batch.
 

@@ -29,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = ("detokenize", "tokenize")
 MANIFEST = "manifest.json"
 
 _ROW_GROUP = 16_384
+_ROW_GROUP_BYTES = 2**22
 _DETOKENIZE = pa.schema(
     [
         pa.field("case", pa.dictionary(pa.int32(), pa.string()), nullable=False),
@@ -163,10 +164,26 @@ def write_tokenize(path: pathlib.Path, cases: Iterable[tuple[Prompts, list[list[
     return _write(path, _TOKENIZE, ((prompts.id, columns(prompts, ids)) for prompts, ids in cases))
 
 
-def read_detokenize(path: pathlib.Path) -> Iterator[DetokenizeCase]:
-    """The cases of a detokenize golden, one row group in memory at a time."""
-    for group in _row_groups(path, _DETOKENIZE):
-        for case, rows in _cases(group):
+def count_groups(path: pathlib.Path) -> int:
+    """How many row groups a golden has. Raises `GoldenError`."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return int(file.num_row_groups)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def read_cases(
+    path: pathlib.Path, operation: Operation, group: int | None = None
+) -> Iterator[DetokenizeCase | TokenizeCase]:
+    """The cases of a golden, or of one row group of it; one row group in memory at a time. Raises `GoldenError`."""
+    return read_detokenize(path, group) if operation == "detokenize" else read_tokenize(path, group)
+
+
+def read_detokenize(path: pathlib.Path, group: int | None = None) -> Iterator[DetokenizeCase]:
+    """The cases of a detokenize golden; see `read_cases`."""
+    for rows_of_group in _row_groups(path, _DETOKENIZE, group):
+        for case, rows in _cases(rows_of_group):
             program = Program(
                 id=case,
                 uids=_integers(rows.column("uid").chunk(0), "q"),
@@ -180,10 +197,10 @@ def read_detokenize(path: pathlib.Path) -> Iterator[DetokenizeCase]:
             yield DetokenizeCase(program, Column(chunks.combine_chunks()))
 
 
-def read_tokenize(path: pathlib.Path) -> Iterator[TokenizeCase]:
-    """The cases of a tokenize golden, one row group in memory at a time."""
-    for group in _row_groups(path, _TOKENIZE):
-        for case, rows in _cases(group):
+def read_tokenize(path: pathlib.Path, group: int | None = None) -> Iterator[TokenizeCase]:
+    """The cases of a tokenize golden; see `read_cases`."""
+    for rows_of_group in _row_groups(path, _TOKENIZE, group):
+        for case, rows in _cases(rows_of_group):
             texts, messages = rows.column("text").to_pylist(), rows.column("messages").to_pylist()
             prompts = [
                 text if text is not None else json.loads(turns) for text, turns in zip(texts, messages, strict=True)
@@ -271,24 +288,26 @@ def _write(
         path, plain, compression="zstd", compression_level=12, use_dictionary=["case", "event"]
     ) as writer:
         pending: list[Any] = []
+        rows = size = 0
         for case, columns in cases:
             table = pa.table([columns[name] for name in plain.names], schema=plain)
             content.update(repr((case, columns)).encode("utf-8", "surrogatepass"))
             counts[0] += 1
             counts[1] += table.num_rows
-            if pending and sum(map(len, pending)) + len(table) > _ROW_GROUP:
+            rows, size = rows + table.num_rows, size + table.nbytes
+            if pending and (rows > _ROW_GROUP or size > _ROW_GROUP_BYTES):
                 writer.write_table(pa.concat_tables(pending), row_group_size=2**30)
-                pending = []
+                pending, rows, size = [], table.num_rows, table.nbytes
             pending.append(table)
         if pending:
             writer.write_table(pa.concat_tables(pending), row_group_size=2**30)
     return content.hexdigest(), counts[0], counts[1]
 
 
-def _row_groups(path: pathlib.Path, schema: Any) -> Iterator[Any]:
+def _row_groups(path: pathlib.Path, schema: Any, group: int | None) -> Iterator[Any]:
     try:
-        with pq.ParquetFile(path, read_dictionary=["case"], memory_map=True) as file:
-            for at in range(file.num_row_groups):
+        with pq.ParquetFile(path, read_dictionary=["case"]) as file:
+            for at in range(file.num_row_groups) if group is None else [group]:
                 yield file.read_row_group(at, use_threads=False).cast(schema).combine_chunks()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error

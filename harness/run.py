@@ -6,38 +6,22 @@ import datetime
 import fnmatch
 import functools
 import os
-import pathlib
 import queue
-import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from harness.adapters.connection import Connection
-from harness.adapters.direct import DirectConnection
-from harness.adapters.isolated import IsolatedConnection
-from harness.compare import compare_chunks, compare_ids, fault_divergence
-from harness.errors import Fault, TargetError, UnknownCorpus
+from harness.engine import Engine, LocalEngine, Session, Suite, Terms
+from harness.errors import TargetError, UnknownCorpus
 from harness.events import CaseKnown, CaseRed, CorpusDone, Event, KnownRed, NotRun, Progress, RunFinished, RunStarted
-from harness.golden import DetokenizeCase, Entry, TokenizeCase, read_detokenize, read_tokenize, verify
+from harness.golden import Entry
 from harness.known import Entry as Known
 from harness.known import Finding, Ledger, Problem, of_target
 from harness.model import Divergence, Kind
-from harness.targets import Target, load_factory
-from harness.tokenizer import Vocabulary
+from harness.targets import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """The goldens of one tokenizer that are to be judged against. `whole` if these are all that it has."""
-
-    tokenizer: str
-    folder: pathlib.Path
-    goldens: pathlib.Path
-    entries: tuple[Entry, ...]
-    vocabulary: Vocabulary
-    whole: bool = True
+_MOST_WAITING = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +47,27 @@ class Options:
     tokenizers: Collection[str] = ()
     memory_limit: int | None = None
 
+    @property
+    def terms(self) -> Terms:
+        """What of this is about running an implementation."""
+        return Terms(
+            self.in_process,
+            self.start_timeout,
+            self.batch_timeout,
+            self.case_timeout,
+            self.memory_limit,
+            self.most_faults,
+        )
 
-def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
+
+def check(
+    targets: Sequence[Target], suites: Sequence[Suite], options: Options, engine: Engine | None = None
+) -> Iterator[Event]:
     """Judge every target on every suite. The last event is a `RunFinished` with the exit code.
 
-    Targets are judged side by side, `jobs` at a time, each in the order of the suites.
+    Targets are judged side by side, `jobs` at a time, each in the order of the suites; here, if no engine is given.
     """
+    engine = engine or LocalEngine()
     corpora = tuple(dict.fromkeys(entry.corpus for suite in suites for entry in suite.entries))
     messages = sum(entry.messages for suite in suites for entry in suite.entries)
     if not messages:
@@ -82,7 +81,7 @@ def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) 
     cases = red = judged = not_run = known = known_red = 0
     exit_code = 0
     judged_targets = {target.name: 0 for target in targets if target.asked or not target.lacking}
-    judging = _side_by_side(targets, suites, options)
+    judging = _side_by_side(targets, suites, options, engine)
     for event in chain(_without_tokenizer(targets, suites, options), judging):
         yield event
         if isinstance(event, CorpusDone):
@@ -100,40 +99,16 @@ def check(targets: Sequence[Target], suites: Sequence[Suite], options: Options) 
     yield RunFinished(exit_code, cases, red, judged, not_run, known, known_red)
 
 
-def connect(target: Target, folder: pathlib.Path, options: Options) -> Connection:
-    """Start an implementation. Raises `TargetError` if it doesn't start."""
-    if target.command:
-        from harness.adapters.socket import SocketConnection  # needs the `worker` extra
-
-        command = [part.replace("{python}", sys.executable) for part in target.command]
-        return SocketConnection(
-            command,
-            folder,
-            target.env,
-            start_timeout=options.start_timeout,
-            batch_timeout=options.batch_timeout,
-            case_timeout=options.case_timeout,
-            memory_limit=options.memory_limit,
-        )
-    if options.in_process:
-        return DirectConnection(load_factory(target.spec), folder)
-    return IsolatedConnection(
-        target.spec,
-        folder,
-        start_timeout=options.start_timeout,
-        batch_timeout=options.batch_timeout,
-        case_timeout=options.case_timeout,
-        memory_limit=options.memory_limit,
-    )
-
-
-def _side_by_side(targets: Sequence[Target], suites: Sequence[Suite], options: Options) -> Iterator[Event]:
+def _side_by_side(
+    targets: Sequence[Target], suites: Sequence[Suite], options: Options, engine: Engine
+) -> Iterator[Event]:
     """The events of every target on every suite, job after job, whichever is done first; progress comes at once."""
     jobs = [(target, suite) for suite in suites for target in targets]
     held: list[list[Event]] = [[] for _ in jobs]
     done = 0
     finished: set[int] = set()
-    arriving: queue.SimpleQueue[tuple[int, Event | BaseException | None]] = queue.SimpleQueue()
+    # Bounded: whoever shows the events may be slower than what makes them.
+    arriving: queue.Queue[tuple[int, Event | BaseException | None]] = queue.Queue(_MOST_WAITING)
     waiting = iter(enumerate(jobs))
     lock = threading.Lock()
 
@@ -144,7 +119,7 @@ def _side_by_side(targets: Sequence[Target], suites: Sequence[Suite], options: O
             if job is None:
                 return
             try:
-                for event in judge(*job, options):
+                for event in judge(*job, options, engine):
                     arriving.put((at, event))
             except BaseException as error:
                 arriving.put((at, error))
@@ -171,14 +146,14 @@ def _side_by_side(targets: Sequence[Target], suites: Sequence[Suite], options: O
             done += 1
 
 
-def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
-    """Judge one target on one suite."""
+def judge(target: Target, suite: Suite, options: Options, engine: Engine | None = None) -> Iterator[Event]:
+    """Judge one target on one suite; here, if no engine is given."""
     not_run = functools.partial(NotRun, target.name, suite.tokenizer)
     if target.lacking:
         yield not_run("anything", target.lacking, red=target.asked)
         return
     try:
-        connection = connect(target, suite.folder, options)
+        session = (engine or LocalEngine()).open(target, suite, options.terms)
     except (TargetError, ImportError) as error:
         yield not_run("start", str(error), red=True)
         return
@@ -189,13 +164,13 @@ def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
     try:
         for entry in suite.entries:
             needs = [entry.operation, *(["abort"] if entry.aborts else [])]
-            lacking = [need for need in needs if need not in connection.capabilities]
+            lacking = [need for need in needs if need not in session.capabilities]
             if lacking:
                 cause = f"it offers no {' and no '.join(lacking)}"
                 yield not_run(f"{entry.corpus} {entry.operation}", cause, red=False)
                 continue
             judged = 0
-            for event in _judge_corpus(connection, target, suite, entry, patience, ledger):
+            for event in _judge_corpus(session, target, suite, entry, patience, ledger):
                 judged = event.cases if isinstance(event, CorpusDone) else judged
                 yield event
             if judged < entry.cases:
@@ -206,7 +181,7 @@ def judge(target: Target, suite: Suite, options: Options) -> Iterator[Event]:
         yield not_run("the rest", str(error), red=True)
         unjudged.update(entry.corpus for entry in suite.entries)
     finally:
-        connection.close()
+        session.close()
     yield from _known_red(target, suite, ledger, unjudged)
 
 
@@ -267,22 +242,14 @@ class _Patience:
 
 
 def _judge_corpus(
-    connection: Connection, target: Target, suite: Suite, entry: Entry, patience: _Patience, ledger: Ledger
+    session: Session, target: Target, suite: Suite, entry: Entry, patience: _Patience, ledger: Ledger
 ) -> Iterator[Event]:
-    path = verify(suite.goldens, entry)
     cases = red = messages = known = 0
-    read = read_detokenize if entry.operation == "detokenize" else read_tokenize
-    for case in read(path):
-        if patience.is_over:
-            break
-        try:
-            divergence = _judge_case(connection, case, suite.vocabulary)
-        except Fault as fault:
-            subject = case.program if isinstance(case, DetokenizeCase) else case.prompts
-            divergence = fault_divergence(subject, fault, suite.vocabulary)
-        size = _messages(case)
-        cases, messages = cases + 1, messages + size
-        excuse = ledger.excuse(_id(case), divergence.kind if divergence is not None else None)
+    outcomes = iter(()) if patience.is_over else session.outcomes(entry)
+    for outcome in outcomes:
+        divergence = outcome.divergence
+        cases, messages = cases + 1, messages + outcome.messages
+        excuse = ledger.excuse(outcome.case, divergence.kind if divergence is not None else None)
         if divergence is not None and excuse is not None:
             known += 1
             patience.spend(divergence, known=True)
@@ -291,33 +258,7 @@ def _judge_corpus(
             red += 1
             patience.spend(divergence)
             yield CaseRed(target.name, suite.tokenizer, entry.corpus, entry.operation, divergence)
-        yield Progress(target.name, suite.tokenizer, size)
+        yield Progress(target.name, suite.tokenizer, outcome.messages)
+        if patience.is_over:
+            break
     yield CorpusDone(target.name, suite.tokenizer, entry.corpus, entry.operation, cases, red, messages, known)
-
-
-def _judge_case(
-    connection: Connection, case: DetokenizeCase | TokenizeCase, vocabulary: Vocabulary
-) -> Divergence | None:
-    if isinstance(case, DetokenizeCase):
-        try:
-            chunks = connection.detokenize(case.program)
-        except Fault as fault:
-            before = compare_chunks(case.program, case.expected.values(), fault.answered, vocabulary)
-            if before is None:
-                raise
-            return before
-        if case.expected.matches(chunks):
-            return None
-        return compare_chunks(case.program, case.expected.values(), chunks, vocabulary)
-    ids = connection.tokenize(case.prompts)
-    if case.expected.matches(ids):
-        return None
-    return compare_ids(case.prompts, case.expected.values(), ids, vocabulary)
-
-
-def _id(case: DetokenizeCase | TokenizeCase) -> str:
-    return case.program.id if isinstance(case, DetokenizeCase) else case.prompts.id
-
-
-def _messages(case: DetokenizeCase | TokenizeCase) -> int:
-    return sum(case.program.batches) if isinstance(case, DetokenizeCase) else sum(map(len, case.prompts.batches))

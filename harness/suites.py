@@ -8,13 +8,13 @@ import pathlib
 from collections.abc import Sequence
 
 from harness.assets import chosen, folder_hash, read_pins, resolve
+from harness.engine import Suite
 from harness.errors import GoldenError
 from harness.golden import MANIFEST, Manifest, read_manifest, verify
 from harness.packages import Announce
 from harness.project import Project
 from harness.review import Pending
-from harness.run import Suite
-from harness.tokenizer import check_folder, load_vocabulary
+from harness.tokenizer import check_folder
 
 
 def suites(
@@ -86,7 +86,7 @@ def _suite(
     for entry in entries:
         verify(goldens, entry)
     whole = not corpora
-    return Suite(manifest.tokenizer, folder, goldens, entries, load_vocabulary(folder), whole)
+    return Suite(manifest.tokenizer, folder, goldens, entries, whole)
 
 
 def _check_provenance(manifest: Manifest, folder: pathlib.Path, corpora: dict[str, str]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import pathlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cyclopts
 from rich.console import Console
@@ -14,7 +15,9 @@ from rich.console import Console
 from harness.assets import read_pins
 from harness.cli.app import Names, app, waiting
 from harness.cli.known import known_failures
-from harness.errors import ParityError, TargetError
+from harness.cluster import RayEngine
+from harness.engine import Engine, LocalEngine
+from harness.errors import EngineError, ParityError, TargetError
 from harness.events import BugJudged, Event, RunFinished
 from harness.project import find_project
 from harness.report import jsonlines, junit, terminal, zoo
@@ -39,6 +42,9 @@ def check_targets(
     known: pathlib.Path | None = None,
     memory_limit: Annotated[int | None, cyclopts.Parameter(validator=cyclopts.validators.Number(gt=0))] = None,
     goldens: pathlib.Path | None = None,
+    engine: Literal["local", "ray"] = "local",
+    ray_address: str | None = None,
+    ray_workers: Annotated[int | None, cyclopts.Parameter(validator=cyclopts.validators.Number(gt=0))] = None,
 ) -> int:
     """Judge implementations against the goldens: 0 green, 1 red, 2 if it can't be judged.
 
@@ -74,6 +80,12 @@ def check_targets(
     goldens
         Judge against the goldens in this folder, made with `parity regen --into`; against the accepted ones if none
         is given.
+    engine
+        Judge here, or spread the cases over a Ray cluster: the verdicts and the reports are the same.
+    ray_address
+        The cluster, as Ray takes it (`auto`, `HOST:PORT`, `ray://HOST:PORT`). One is started here if none is named.
+    ray_workers
+        Workers in the cluster. One for each CPU, if it isn't given.
     """
     project, console = find_project(pathlib.Path.cwd()), Console()
     found = [find_target(name, project.impls) for name in dict.fromkeys(targets)] or every_target(project.impls)
@@ -81,30 +93,38 @@ def check_targets(
         raise ParityError("there is no implementation", hint="name one: `module:factory` or `file.py:factory`")
     if in_process:
         _check_in_process([target for target in found if target.asked], memory_limit)
+    if engine != "ray" and (ray_address is not None or ray_workers is not None):
+        raise EngineError("--ray-address and --ray-workers are for Ray", hint="add `--engine ray`")
     options = Options(
         in_process,
         start_timeout,
         batch_timeout,
         case_timeout,
         most_red=max_red,
-        jobs=jobs,
+        # One after the other: the workers share the cases of each.
+        jobs=1 if engine == "ray" else jobs,
         known=known_failures(found, known),
         today=datetime.date.today(),
         tokenizers={pin.name for pin in read_pins(project.corpora)},
         memory_limit=memory_limit,
     )
-    with TemporaryDirectory(prefix="tokparity-") as scratch, waiting(console) as announce:
+    with TemporaryDirectory(prefix="tokparity-") as scratch, waiting(console) as announce, ExitStack() as stack:
         against = suites(project, tokenizer, corpus, pathlib.Path(scratch), announce, goldens)
         announce("")
-        events: list[Event] = []
-        stream: Iterator[Event] = check(found, against, options)
+        document, last = junit.Document(), None
+        judges: Engine = LocalEngine()
+        if engine == "ray":
+            announce("starting workers")
+            judges = stack.enter_context(RayEngine(ray_address, ray_workers))
+            announce("")
+        stream: Iterator[Event] = check(found, against, options, judges)
         if json is not None:
             stream = jsonlines.record(stream, json)
-        for event in terminal.watch(stream, console):
-            events.append(event)
+        # No event is kept: there may be any number of them.
+        for last in terminal.watch(stream, console):
+            document.add(last)
     if junit_file is not None:
-        junit.write(events, junit_file)
-    last = events[-1]
+        document.write(junit_file)
     assert isinstance(last, RunFinished)
     return last.exit_code
 

@@ -34,10 +34,13 @@ class Summary:
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.reds: dict[str, list[CaseRed]] = defaultdict(list)
+        """The first red cases of each implementation, as many as are shown; `all_red` counts them all."""
+        self.all_red: Counter[str] = Counter()
         self.not_run: list[NotRun] = []
         self.cases: Counter[tuple[str, str]] = Counter()
         self.red: Counter[tuple[str, str]] = Counter()
-        self.known: dict[tuple[str, str], list[CaseKnown]] = defaultdict(list)
+        self.known: Counter[tuple[str, str]] = Counter()
+        self.issues: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self.known_red: list[KnownRed] = []
 
     def add(self, event: Event) -> None:
@@ -47,9 +50,12 @@ class Summary:
         elif isinstance(event, RunFinished):
             self.finished = event
         elif isinstance(event, CaseRed):
-            self.reds[event.target].append(event)
+            self.all_red[event.target] += 1
+            if len(self.reds[event.target]) < _MOST_SHOWN:
+                self.reds[event.target].append(event)
         elif isinstance(event, CaseKnown):
-            self.known[event.target, event.tokenizer].append(event)
+            self.known[event.target, event.tokenizer] += 1
+            self.issues[event.target, event.tokenizer][event.issue] = None
         elif isinstance(event, KnownRed):
             self.known_red.append(event)
         elif isinstance(event, NotRun):
@@ -95,18 +101,15 @@ def show(summary: Summary, console: Console) -> None:
     for entry in _grouped(summary.not_run):
         console.print(Text(entry), soft_wrap=True)
     for (target, tokenizer), known in summary.known.items():
-        issues = ", ".join(dict.fromkeys(event.issue for event in known))
-        console.print(
-            Text(escaped(f"known: {target} on {tokenizer}, {len(known)} cases, see {issues}")), soft_wrap=True
-        )
+        issues = ", ".join(summary.issues[target, tokenizer])
+        console.print(Text(escaped(f"known: {target} on {tokenizer}, {known} cases, see {issues}")), soft_wrap=True)
     for finding in summary.known_red:
         console.print(Text("\n".join(describe_entry(finding))), soft_wrap=True)
     for target in started.targets:
-        reds = sorted(summary.reds[target], key=lambda red: started.tokenizers.index(red.tokenizer))
-        for red in reds[:_MOST_SHOWN]:
+        for red in summary.reds[target]:
             console.print(Text("\n".join(describe(red))), soft_wrap=True)
-        if len(reds) > _MOST_SHOWN:
-            console.print(f"… and {len(reds) - _MOST_SHOWN} more red cases of {target}", markup=False)
+        if summary.all_red[target] > _MOST_SHOWN:
+            console.print(f"… and {summary.all_red[target] - _MOST_SHOWN} more red cases of {target}", markup=False)
     word = "green" if finished.exit_code == 0 else "red"
     console.print(
         f"{word}: {finished.cases} cases, {finished.red} red, {finished.messages} messages, {finished.not_run} not run"
@@ -163,7 +166,7 @@ def _cell(summary: Summary, target: str, tokenizer: str) -> Text:
     missing = any(entry.red and (entry.target, entry.tokenizer) == (target, tokenizer) for entry in summary.not_run)
     if missing and not cases:
         return Text("not run", style="red")
-    known = len(summary.known.get((target, tokenizer), ()))
+    known = summary.known[target, tokenizer]
     excused = f", {known} known" if known else ""
     if red or missing:
         return Text(f"{red} of {cases} red{excused}" + (", some not run" if missing else ""), style="red")

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from harness.engine import Suite
 from harness.events import BugJudged, CaseRed
 from harness.fuzz import Budget, Find, Setting, hunt, isolated_judge_of, judge_of
 from harness.judges import Judge
 from harness.laws import LAWS, Violation
 from harness.model import Kind
 from harness.protocol import Factory
-from harness.run import Options, Suite
+from harness.run import Options
 from harness.run import judge as judge_by_goldens
 from harness.script import Script
 from harness.targets import Target, load_factory

@@ -125,6 +125,20 @@ def _raise(answers: list[Any]) -> list[Any]:
     raise RuntimeError("no\n  such   token")
 
 
+def _kill_parent(answers: list[Any]) -> list[Any]:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+    return answers
+
+
+def _kill_parent_once(answers: list[Any]) -> list[Any]:
+    try:
+        pathlib.Path(os.environ["KILLED_ONCE"]).touch(exist_ok=False)
+    except FileExistsError:
+        return answers
+    return _kill_parent(answers)
+
+
 def good(folder: pathlib.Path) -> object:
     return python_factory(folder)
 
@@ -219,3 +233,12 @@ def makes_object(folder: pathlib.Path) -> object:
 
 def cannot_start(folder: pathlib.Path) -> object:
     raise OSError("the disk is on fire")
+
+
+def kills_its_worker(folder: pathlib.Path) -> object:
+    """For a worker that has the implementation in a process of its own."""
+    return Spoiled(folder, _kill_parent)
+
+
+def kills_its_worker_once(folder: pathlib.Path) -> object:
+    return Spoiled(folder, _kill_parent_once)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from harness.engine import Suite
 from harness.regen import Maker, read_sources
-from harness.run import Suite
 from harness.targets import Target
-from harness.tokenizer import byte_chars, load_vocabulary
+from harness.tokenizer import byte_chars
 
 BROKEN = pathlib.Path(__file__).with_name("broken.py")
 CORPORA = {
@@ -48,7 +48,7 @@ def small_suite(small_tokenizer: pathlib.Path, tmp_path_factory: pytest.TempPath
         (corpora / f"{name}.toml").write_text(content, encoding="utf-8")
     goldens = tmp_path_factory.mktemp("goldens")
     manifest = Maker("small", small_tokenizer, corpora).make(read_sources(corpora), goldens, lambda _: None)
-    return Suite("small", small_tokenizer, goldens, manifest.goldens, load_vocabulary(small_tokenizer))
+    return Suite("small", small_tokenizer, goldens, manifest.goldens)
 
 
 @pytest.fixture(scope="session")

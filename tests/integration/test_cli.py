@@ -31,6 +31,8 @@ def _parity(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["check", "python", "--corpus", "nobody"], "unknown-corpus"),
         (["check", "worker", "--in-process"], "target"),
         (["check", "python", "--in-process", "--memory-limit", "1000"], "target"),
+        (["check", "python", "--ray-workers", "2"], "engine"),
+        (["check", "python", "--ray-address", "auto"], "engine"),
         (["check", "python", "--goldens", "tests"], "golden"),
         (["check", "python", "--goldens", "goldens", "--tokenizer", "./tests"], "golden"),
         (["regen", "--scale", "2"], "golden"),

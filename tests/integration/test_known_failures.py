@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from harness.engine import Suite
 from harness.events import CaseKnown, CaseRed, CorpusDone, Event, KnownRed, RunFinished
 from harness.known import Entry, Problem
 from harness.model import Kind
-from harness.run import Options, Suite, check
+from harness.run import Options, check
 from harness.targets import Target
 
 Named = Callable[[str], Target]

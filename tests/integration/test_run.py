@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.engine import Suite
 from harness.errors import UnknownCorpus
 from harness.events import CaseRed, CorpusDone, Event, NotRun, Progress, RunFinished, RunStarted
 from harness.model import Kind
-from harness.run import Options, Suite, check
+from harness.run import Options, check
 from harness.targets import Target
 
 Named = Callable[[str], Target]

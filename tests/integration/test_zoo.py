@@ -11,6 +11,7 @@ import pytest
 
 from harness.adapters.direct import replay_program
 from harness.assets import chosen, read_pins
+from harness.engine import Suite
 from harness.errors import Fault, TargetError, UnknownTarget
 from harness.events import BugJudged, CorpusDone, RunFinished
 from harness.fuzz import Budget, Setting
@@ -18,7 +19,7 @@ from harness.golden import read_manifest
 from harness.laws import FullDecoder
 from harness.model import DetokenizeRequest, Event, Kind, Program
 from harness.oracle import answer_program
-from harness.run import Options, Suite, judge
+from harness.run import Options, judge
 from harness.strategies import Material, read_material
 from harness.targets import Target, load_factory
 from harness.tokenizer import TransformersCodec, load_vocabulary
@@ -58,7 +59,7 @@ def _court(tokenizer: str, folder: pathlib.Path) -> Court:
 def _suite(tokenizer: str, setting: Setting, corpora: Sequence[str]) -> Suite:
     goldens = ROOT / "goldens" / tokenizer
     entries = tuple(entry for entry in read_manifest(goldens).goldens if entry.corpus in corpora)
-    return Suite(tokenizer, setting.folder, goldens, entries, setting.vocabulary)
+    return Suite(tokenizer, setting.folder, goldens, entries)
 
 
 @pytest.fixture(scope="session")

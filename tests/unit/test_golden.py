@@ -136,3 +136,16 @@ def test_no_goldens_say_how_to_make_them(tmp_path: pathlib.Path) -> None:
     with pytest.raises(GoldenError) as raised:
         golden.read_manifest(tmp_path)
     assert "parity regen" in str(raised.value)
+
+
+def test_long_prompts_make_small_row_groups(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "g.parquet"
+    text = "x" * 2**20
+    cases = [Prompts(f"c/{at}", ((TokenizeRequest(at, text),),)) for at in range(12)]
+    golden.write_tokenize(path, [(case, [[1]]) for case in cases])
+    with pq.ParquetFile(path) as file:
+        sizes = [file.read_row_group(at).nbytes for at in range(file.num_row_groups)]
+    assert golden.count_groups(path) == len(sizes) == 4
+    assert max(sizes) < 2**22
+    assert [case.prompts.id for case in golden.read_tokenize(path)] == [case.id for case in cases]
+    assert [case.prompts.id for case in golden.read_tokenize(path, 2)] == ["c/6", "c/7", "c/8"]
