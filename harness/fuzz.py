@@ -6,6 +6,8 @@ search can be repeated and taken up again. What was found is kept, and asked fir
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import pathlib
 import random
 import time
@@ -35,9 +37,14 @@ Signature: TypeAlias = tuple[str, str]
 _REPORT_EVERY = 0.5
 MOST_EXECUTIONS = 4000
 """How often a script may be tried to shrink a find."""
+_ANEW = 150
+"""How often, if each try takes an implementation made anew."""
 _EXECUTIONS = {Kind.CRASH.value: 120, Kind.HANG.value: 20}
 """Fewer where each costs a process, or all the time that a call has."""
-_SIMPLE = (b"a", b"b", b" a", b" ", b"\n", "中".encode(), b"\xe4", b"\xb8", b"\xad", b"\xc3", b"\xa9", b"\xf0", b"\xff")
+_SIMPLE = (
+    *(b"a", b"b", b"e", b" a", b" ", b"\n", "中".encode(), "\u0301".encode()),
+    *(b"\xe4", b"\xb8", b"\xad", b"\xc3", b"\xa9", b"\xf0", b"\xff"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,6 @@ def hunt(
 
     `first` is the number of the first script, `kept` are asked before it.
     """
-    simple = simple_tokens(setting.vocabulary)
     seen: set[Signature] = set()
     started = reported = time.monotonic()
     asked, shrinking = judge.asked, 0.0
@@ -182,7 +188,7 @@ def hunt(
         if signature is not None and signature not in seen:
             seen.add(signature)
             before, begun, asked_before = spent(), time.monotonic(), judge.asked
-            find = _reduce(judge, setting.codec, script, signature, simple, number, before)
+            find = _reduce(judge, setting, script, signature, number, before)
             asked += judge.asked - asked_before
             shrinking += time.monotonic() - begun
             yield find
@@ -215,22 +221,32 @@ def _scripts(
 
 def _reduce(
     judge: Judge,
-    codec: TransformersCodec,
+    setting: Setting,
     script: Script,
     signature: Signature,
-    simple: list[int],
     number: int,
     before: Searching,
 ) -> Find:
     """The find that a script is, shrunk, and shown to a backend made anew."""
 
     def holds(candidate: Script) -> bool:
-        if not _can_be_asked(candidate, codec):
+        if not _can_be_asked(candidate, setting.codec):
             return False
         return class_of(judge.judge(candidate)) == signature
 
+    def holds_anew(candidate: Script) -> bool:
+        judge.renew()
+        return holds(candidate)
+
     begun = time.monotonic()
-    shrunk = shrink(script, holds, simple, _EXECUTIONS.get(signature[1], MOST_EXECUTIONS))
+    simple, joined = simple_tokens(setting.vocabulary), functools.partial(_joined, setting.vocabulary)
+    most = _EXECUTIONS.get(signature[1], MOST_EXECUTIONS)
+    shrunk = shrink(script, holds, simple, most, joined)
+    if not holds_anew(shrunk.script) and holds_anew(script):
+        # What it was asked may have spoilt it for all that came after.
+        spent = shrunk.executions
+        shrunk = shrink(script, holds_anew, simple, min(_ANEW, most), joined)
+        shrunk = dataclasses.replace(shrunk, executions=shrunk.executions + spent)
     judge.renew()
     violations = tuple(judge.judge(shrunk.script))
     repeats = class_of(violations) == signature
@@ -250,6 +266,14 @@ def _reduce(
         shrink_seconds=time.monotonic() - begun,
         repeats=repeats,
     )
+
+
+def _joined(vocabulary: Vocabulary, one: int, other: int) -> int | None:
+    """The token that has the bytes of two."""
+    by_id = vocabulary.bytes_by_id
+    if one not in by_id or other not in by_id:
+        return None
+    return vocabulary.id_by_bytes.get(by_id[one] + by_id[other])
 
 
 def _can_be_asked(script: Script, codec: TransformersCodec) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.model import DetokenizeRequest, TokenizeRequest
 from harness.script import Abort, Encode, Feed, Script, Step
 from harness.strategies.material import Material
+from harness.strategies.prompts import draw_prompts
 
 _LIVE = (1,) * 16 + (2,) * 12 + (3,) * 8 + (4, 5, 6, 8, 8, 16, 40)
 _LENGTHS = (1,) * 4 + (2,) * 6 + (3,) * 6 + (4,) * 5 + (5,) * 3 + (6, 7, 8, 9, 12, 16)
@@ -32,9 +33,12 @@ def draw_script(chance: random.Random, material: Material, capabilities: Collect
     """One script of what an implementation with these capabilities can be asked."""
     steps: list[Step] = []
     prompts = "tokenize" in capabilities and bool(material.prompts)
-    if "detokenize" in capabilities and not (prompts and chance.random() < 0.02):
-        steps = _interleave(chance, material, aborts="abort" in capabilities)
-    if prompts and (not steps or chance.random() < 0.04):
+    if "detokenize" in capabilities and not (prompts and chance.random() < 0.06):
+        if chance.random() < 0.004:
+            steps = _crowd(chance, material) if chance.random() < 0.4 else _endurance(chance, material)
+        else:
+            steps = _interleave(chance, material, aborts="abort" in capabilities)
+    if prompts and (not steps or chance.random() < 0.06):
         steps.insert(chance.randrange(len(steps) + 1), _encode(chance, material))
     return Script(tuple(steps))
 
@@ -43,8 +47,10 @@ def draw_tokens(chance: random.Random, material: Material) -> list[int]:
     """The tokens of one stream, without the EOS that may end it."""
     size = chance.choice(_LENGTHS)
     kind = chance.random()
-    if kind < 0.4:
+    if kind < 0.3:
         return _biased(chance, material, size)
+    if kind < 0.4 and material.held:
+        return _held(chance, material, size)
     if kind < 0.6 and material.spellings:
         tokens: list[int] = []
         for _ in range(1 + size // 3):
@@ -76,6 +82,15 @@ def _spelled(chance: random.Random, material: Material) -> list[int]:
         tokens += _biased(chance, material, 1)
     elif kind < 0.7:
         tokens[:0] = _biased(chance, material, 1)
+    return tokens
+
+
+def _held(chance: random.Random, material: Material, size: int) -> list[int]:
+    """Characters left uncommitted, with something behind each."""
+    tokens: list[int] = []
+    for _ in range(size):
+        tokens += chance.choice(chance.choice(material.held))
+        tokens += _biased(chance, material, chance.choice((0, 1, 1)))
     return tokens
 
 
@@ -176,4 +191,42 @@ def _spoiled(chance: random.Random, steps: list[Step]) -> list[Step]:
 def _encode(chance: random.Random, material: Material) -> Encode:
     count = chance.choice((1, 2, 2, 3, 4, 8))
     uids = _uids(chance, count)
-    return Encode(tuple(TokenizeRequest(uid, chance.choice(material.prompts)) for uid in uids))
+    return Encode(tuple(map(TokenizeRequest, uids, draw_prompts(chance, material, count))))
+
+
+def _crowd(chance: random.Random, material: Material) -> list[Step]:
+    """Many streams of a few tokens, all of them alive at once, up to 2,048 in a batch."""
+    count = int(2 ** chance.uniform(6, 11))
+    uids = _uids(chance, count)
+    steps: list[Step] = []
+    rounds = chance.randint(1, 3)
+    for turn in range(rounds):
+        chance.shuffle(uids)
+        tokens = _biased(chance, material, count)
+        requests = [DetokenizeRequest(uid, token, turn == rounds - 1) for uid, token in zip(uids, tokens, strict=True)]
+        size = chance.choice((count, count, (count + 1) // 2))
+        steps += [Feed(tuple(requests[at : at + size])) for at in range(0, count, size)]
+    return steps
+
+
+def _endurance(chance: random.Random, material: Material) -> list[Step]:
+    """One stream of up to 8,192 tokens, which fills what it is kept in, and one that is silent meanwhile."""
+    count = int(2 ** chance.uniform(8, 13))
+    kind = chance.random()
+    if kind < 0.5 and material.longest:
+        tokens = [chance.choice(material.longest) for _ in range(count)]
+    elif kind < 0.9 and material.texts:
+        ids = chance.choice(material.texts)
+        tokens = [ids[at % len(ids)] for at in range(count)]
+    else:
+        tokens = [chance.choice(material.leads)] * min(count, 600)
+    tokens += _biased(chance, material, 8)
+    idle = draw_tokens(chance, material)
+    silent = [Feed((DetokenizeRequest(1, token, False),)) for token in idle]
+    last = Feed((DetokenizeRequest(1, chance.choice((material.eos_id, *tokens[:3])), True),))
+    return [
+        *silent,
+        *(Feed((DetokenizeRequest(0, token, False),)) for token in tokens[:-1]),
+        Feed((DetokenizeRequest(0, tokens[-1], True),)),
+        last,
+    ]

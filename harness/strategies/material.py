@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.corpus import read_corpora
 from harness.model import Prompt
+from harness.spelling import WHITE_SPACE, block_probes, compositions, straddles, straddling_tokens
 from harness.tokenizer import TransformersCodec, Vocabulary
 
 _MOST_PROMPT = 160
 _MOST_PROMPTS = 240
 _MOST_SPELLINGS = 24
+_LONGEST = 8
 
 _CHARACTERS = (
     "é", "ß", "\u07ff", "中", "選", "關", "한", "あ", "ไ", "\ufffd", "\u3000", "\u2009", "\u200d", "\ufe0f", "\u0301",
@@ -42,7 +46,9 @@ class Material:
     """The parts of scripts, for one tokenizer.
 
     `pools` are kinds of tokens with how often each is drawn from. `spellings` are ways to write a character in tokens,
-    one list of ways a character. `shapes` are streams close to those of known bugs, `texts` encoded texts.
+    one list of ways a character; `held` those that leave it uncommitted, since the last token begins another one.
+    `shapes` are streams close to those of known bugs, `texts` encoded texts, `longest` the tokens with most text.
+    `renders` says whether the chat template takes a conversation, `specials` are special tokens as text.
     """
 
     eos_id: int
@@ -53,6 +59,10 @@ class Material:
     texts: Sequence[Sequence[int]]
     prompts: Sequence[Prompt]
     leads: Sequence[int]
+    held: Sequence[Sequence[Sequence[int]]] = ()
+    longest: Sequence[int] = ()
+    specials: Sequence[str] = ()
+    renders: Callable[[Sequence[dict[str, str]]], bool] = lambda _: False
 
 
 def read_material(corpora: pathlib.Path, codec: TransformersCodec, vocabulary: Vocabulary) -> Material:
@@ -60,18 +70,25 @@ def read_material(corpora: pathlib.Path, codec: TransformersCodec, vocabulary: V
     texts, prompts = _prompts(corpora, codec)
     pools, weights = zip(*_pools(vocabulary), strict=True)
     by_bytes = vocabulary.id_by_bytes
-    spellings = [_spellings(char.encode(), by_bytes) for char in _CHARACTERS]
+    characters = dict.fromkeys([*_CHARACTERS, *WHITE_SPACE, *_invisible(texts)])
+    spelled = (list(itertools.islice(compositions(char.encode(), by_bytes), _MOST_SPELLINGS)) for char in characters)
+    straddling = straddling_tokens(vocabulary)
+    held = (straddles(char, straddling, by_bytes, 4) for char in [*WHITE_SPACE, *block_probes(straddling)])
     shapes = [_shape(parts, by_bytes, codec) for parts in _NEIGHBOURS]
     leads = [by_bytes[lead] for lead in (b"\xe4", b"\xc3", b"\xf0", b"\xe4\xb8") if lead in by_bytes]
     return Material(
         eos_id=vocabulary.eos_id,
         pools=pools,
         weights=weights,
-        spellings=[ways for ways in spellings if ways],
+        spellings=[ways for ways in spelled if ways],
         shapes=[shape for shape in shapes if shape],
         texts=[ids[:200] for ids in map(codec.encode, texts) if ids],
         prompts=prompts,
         leads=leads or [vocabulary.eos_id],
+        held=[ways for ways in held if ways],
+        longest=_longest(vocabulary),
+        specials=[vocabulary.pieces[token] for token in sorted(vocabulary.specials)][:40],
+        renders=codec.renders,
     )
 
 
@@ -86,6 +103,18 @@ def _prompts(corpora: pathlib.Path, codec: TransformersCodec) -> tuple[list[str]
             conversations += [list(turns) for turns in short if codec.renders(list(turns))]
     every = max(1, len(texts) // _MOST_PROMPTS)
     return texts[::every], ["", *texts[::every], *conversations]
+
+
+def _invisible(texts: Iterable[str]) -> list[str]:
+    """The characters of some texts with no shape of their own: controls, spaces, marks, what is unassigned."""
+    every = sorted(set(itertools.chain.from_iterable(texts)))
+    return [char for char in every if unicodedata.category(char)[0] in "CZM" and not "\ud800" <= char <= "\udfff"]
+
+
+def _longest(vocabulary: Vocabulary) -> list[int]:
+    """The tokens with most text: a few of them fill any buffer."""
+    whole = [token for token in sorted(vocabulary.pieces) if token not in vocabulary.partial_set]
+    return sorted(whole, key=lambda token: -len(vocabulary.bytes_by_id[token].decode("utf-8", "replace")))[:_LONGEST]
 
 
 def _pools(vocabulary: Vocabulary) -> Iterator[tuple[Sequence[int], float]]:
@@ -106,26 +135,6 @@ def _pools(vocabulary: Vocabulary) -> Iterator[tuple[Sequence[int], float]]:
         (every, 0.12),
     )
     return ((pool, weight) for pool, weight in kinds if pool)
-
-
-def _spellings(data: bytes, by_bytes: Mapping[bytes, int]) -> list[list[int]]:
-    found: list[list[int]] = []
-    for tokens in _compositions(data, by_bytes):
-        found.append(tokens)
-        if len(found) == _MOST_SPELLINGS:
-            break
-    return found
-
-
-def _compositions(data: bytes, by_bytes: Mapping[bytes, int]) -> Iterator[list[int]]:
-    """Every way to write some bytes in tokens, the ones with most tokens first."""
-    if not data:
-        yield []
-    for size in range(1, len(data) + 1):
-        token = by_bytes.get(data[:size])
-        if token is not None:
-            for rest in _compositions(data[size:], by_bytes):
-                yield [token, *rest]
 
 
 def _shape(parts: Sequence[str | bytes], by_bytes: Mapping[bytes, int], codec: TransformersCodec) -> list[int]:

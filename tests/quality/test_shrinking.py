@@ -9,7 +9,7 @@ import pytest
 from harness.fuzz import MOST_EXECUTIONS, Budget, Find, Setting, hunt, judge_of
 from harness.model import DetokenizeRequest, TokenizeRequest
 from harness.script import Abort, Encode, Feed, Script
-from harness.shrink import shrink
+from harness.shrink import MOST_MESSAGES, shrink
 from tests.laws.broken import BROKEN, factory_of
 
 # The smallest that can show it: one message for a wrong text, two for state that outlives its stream, and so on.
@@ -123,8 +123,45 @@ def test_a_conversation_loses_what_it_can() -> None:
         step = candidate.steps[0] if candidate.steps else None
         return isinstance(step, Encode) and any("three" in str(request.prompt) for request in step.requests)
 
+    assert shrink(script, holds, []).script == Script((Encode((TokenizeRequest(0, "three"),)),))
+
+    def holds_in_turns(candidate: Script) -> bool:
+        return holds(candidate) and "role" in str(candidate)
+
     smallest = Script((Encode((TokenizeRequest(0, [{"role": "assistant", "content": "three"}]),)),))
-    assert shrink(script, holds, []).script == smallest
+    assert shrink(script, holds_in_turns, []).script == smallest
+
+
+def test_a_long_conversation_takes_few_executions() -> None:
+    turns = [{"role": "user", "content": f"{at} " + "some text of no use " * 20} for at in range(12)]
+    turns[7]["content"] = turns[7]["content"].replace("no use", "n\u00fc use", 1)
+    script = Script((Encode((TokenizeRequest(0, turns),)),))
+    shrunk = shrink(script, lambda candidate: "ü" in str(candidate) and "role" in str(candidate), [])
+    assert shrunk.script == Script((Encode((TokenizeRequest(0, [{"role": "user", "content": "ü"}]),)),))
+    assert shrunk.executions < 60
+
+
+def test_two_tokens_become_the_one_that_has_the_bytes_of_both() -> None:
+    def holds(script: Script) -> bool:
+        tokens = [r.next_token for step in script.steps if isinstance(step, Feed) for r in step.requests]
+        return tokens == [5, 7] or tokens == [12]
+
+    split = Script((_feed((0, 5, False)), _feed((0, 7, True))))
+    assert shrink(split, holds, [], joined=lambda one, other: one + other).script == Script((_feed((0, 12, False)),))
+
+
+def test_a_long_script_is_shrunk_in_halves_and_within_bounds() -> None:
+    steps = [_feed((0, at % 50 + 1, False)) for at in range(8000)]
+    steps[5000] = _feed((0, 999, False))
+    long = Script(tuple(steps))
+    shrunk = shrink(long, lambda script: any(step.requests[0].next_token == 999 for step in script.steps), [])  # type: ignore[union-attr]
+    assert shrunk.script == Script((_feed((0, 999, False)),))
+    assert shrunk.executions < 60
+    asked: list[int] = []
+    needed = shrink(long, lambda script: asked.append(script.messages) is None and script.messages > 7990, [])  # type: ignore[func-returns-value]
+    assert not needed.complete
+    assert needed.script.messages == 7991
+    assert sum(asked) < MOST_MESSAGES + 8000
 
 
 def test_executions_are_bounded() -> None:

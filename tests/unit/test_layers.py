@@ -8,7 +8,7 @@ import pytest
 HARNESS = pathlib.Path(__file__).resolve().parents[2] / "harness"
 # Lowest first: a module imports from its own row and from lower ones.
 ROWS = (
-    {"model", "errors", "visible", "script"},
+    {"model", "errors", "visible", "script", "edits"},
     {
         "project",
         "tokenizer",
@@ -27,7 +27,7 @@ ROWS = (
         "swap",
         "environments",
     },
-    {"oracle", "golden", "generate", "adapters", "compare", "subject", "strategies", "states"},
+    {"oracle", "golden", "generate", "adapters", "compare", "subject", "strategies", "states", "spelling"},
     {
         "regen",
         "run",

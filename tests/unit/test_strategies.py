@@ -9,6 +9,7 @@ import pytest
 from harness.fuzz import Setting, script_number
 from harness.script import Abort, Encode, Feed, Script, is_hostile, split_repeats, streams_of
 from harness.strategies import draw_script
+from harness.strategies.prompts import draw_prompts
 
 ALL = frozenset({"tokenize", "detokenize", "abort"})
 
@@ -75,3 +76,41 @@ def test_no_script_is_empty(setting: Callable[[str], Setting]) -> None:
     ground = setting("bert")
     chance = random.Random(3)
     assert all(draw_script(chance, ground.material, ALL).messages for _ in range(500))
+
+
+def test_what_is_rare_and_large_is_drawn_too(setting: Callable[[str], Setting]) -> None:
+    ground = setting("straddle")
+    seen: Counter[str] = Counter()
+    for script in _scripts(ground, count=3000):
+        feeds = [step for step in script.steps if isinstance(step, Feed)]
+        per_uid = Counter(request.uid for step in feeds for request in step.requests)
+        seen["over 512 in a batch"] += any(len(step.requests) > 512 for step in feeds)
+        seen["over 2,048 tokens"] += max(per_uid.values(), default=0) > 2048
+        prompts = [r.prompt for step in script.steps if isinstance(step, Encode) for r in step.requests]
+        texts = [prompt for prompt in prompts if isinstance(prompt, str)]
+        seen["a prompt over 8,192 characters"] += any(len(text) > 8192 for text in texts)
+        seen["white space at an end"] += any(text != text.strip() for text in texts)
+        seen["an escape"] += any("\\n" in text for text in texts)
+        seen["a prompt twice"] += len(set(texts)) < len(texts)
+        seen["prompts that differ in case"] += len({text.lower() for text in texts}) < len(set(texts))
+    assert {what: count for what, count in seen.items() if not count} == {}
+    assert len(seen) == 7
+
+
+def test_each_character_is_left_uncommitted_in_tokens_that_spell_it(setting: Callable[[str], Setting]) -> None:
+    ground = setting("straddle")
+    assert len(ground.material.held) > 100
+    for ways in ground.material.held:
+        for tokens in ways:
+            text = b"".join(ground.vocabulary.bytes_by_id[token] for token in tokens).decode("utf-8", "replace")
+            assert text[0] != "\ufffd" == text[-1], tokens
+
+
+def test_a_changed_conversation_is_one_that_the_template_takes(setting: Callable[[str], Setting]) -> None:
+    ground = setting("qwen2.5")
+    chance = random.Random(5)
+    drawn = [prompt for _ in range(400) for prompt in draw_prompts(chance, ground.material, 2)]
+    talks = [prompt for prompt in drawn if not isinstance(prompt, str)]
+    assert len(talks) > 40
+    assert sum(talk not in ground.material.prompts for talk in talks) > 20
+    assert all(ground.codec.renders([dict(turn) for turn in talk]) for talk in talks)
