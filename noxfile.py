@@ -168,16 +168,17 @@ def review(session: nox.Session) -> None:
     session.run("parity", "review", *session.posargs)
 
 
-@session(default=False)
+@session()
 def fuzz(session: nox.Session) -> None:
-    """Search impls/python and the laws' own oracle for what is wrong; what follows `--` is for `parity fuzz`."""
+    """Search what is in impls/ for what is wrong, always the same scripts; what follows `--` is for `parity fuzz`."""
     install(session)
+    build_rust(session)
     if session.posargs:
-        build_rust(session)
         session.run("parity", "fuzz", *session.posargs)
         return
-    session.run("parity", "fuzz", "python", "--forget")
-    session.run("parity", "laws", "ideal")
+    rust = () if shutil.which("cargo") is None else ("rust", "rust-service")
+    session.run("parity", "fuzz", "python", "worker", *rust, "--budget", "400")
+    session.run("parity", "laws", "ideal", "--budget", "400")
 
 
 @session(default=False)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from harness.errors import ParityError
 from harness.export import Regression, write
-from harness.fuzz import Budget, Find, Mended, Searching, Setting, hunt, isolated_judge_of, judge_of
+from harness.fuzz import Budget, Find, Mended, Searching, Setting, hunt, isolated_judge_of, judge_of, worker_judge_of
 from harness.judges import Judge
 from harness.kept import Finds
 from harness.targets import Target, load_factory, searchable
@@ -79,7 +79,17 @@ def read_budget(text: str) -> Budget:
 
 
 def search(targets: Sequence[Target], settings: Iterable[Setting], plan: Plan) -> Iterator[Event]:
-    """Search every implementation on every tokenizer."""
+    """Search every implementation on every tokenizer.
+
+    Raises `ParityError` if the finds of a worker process were to be exported: a test calls a factory.
+    """
+    for target in targets:
+        if target.command and plan.export is not None:
+            raise ParityError(
+                f"finds of {target.name} can't be exported",
+                cause="it is a command, and a test that stands alone calls a factory",
+                hint="leave --export out, or search the implementation behind it",
+            )
     for setting in settings:
         for target in targets:
             yield from _search(target, setting, plan)
@@ -116,16 +126,18 @@ def _search(target: Target, setting: Setting, plan: Plan) -> Iterator[Event]:
     yield Ended(target.name, setting, searched, found)
 
 
-def _judge(spec: str, setting: Setting, profile: str, *, in_process: bool) -> Judge:
+def _judge(target: Target, setting: Setting, profile: str, *, in_process: bool) -> Judge:
+    if target.command:
+        return worker_judge_of(target, setting, profile)
     if in_process:
-        return judge_of(load_factory(spec), setting, profile)
-    return isolated_judge_of(spec, setting, profile)
+        return judge_of(load_factory(target.spec), setting, profile)
+    return isolated_judge_of(target.spec, setting, profile)
 
 
 def _export(target: Target, setting: Setting, plan: Plan, find: Find) -> pathlib.Path | None:
     if plan.export is None or not find.repeats:
         return None
-    judge = _judge(target.spec, setting, "laws", in_process=plan.in_process)
+    judge = _judge(target, setting, "laws", in_process=plan.in_process)
     try:
         broken = judge.judge(find.script)
     finally:

@@ -26,6 +26,7 @@ from harness.script import Answer, Encode, Script
 from harness.shrink import shrink
 from harness.strategies import Material, draw_script, read_material
 from harness.subject import Subject
+from harness.targets import Target
 from harness.tokenizer import TransformersCodec, Vocabulary, load_vocabulary
 
 PROFILES = ("reference", "laws")
@@ -37,7 +38,7 @@ Signature: TypeAlias = tuple[str, str]
 _REPORT_EVERY = 0.5
 MOST_EXECUTIONS = 4000
 """How often a script may be tried to shrink a find."""
-_ANEW = 150
+_ANEW = 50
 """How often, if each try takes an implementation made anew."""
 _EXECUTIONS = {Kind.CRASH.value: 120, Kind.HANG.value: 20}
 """Fewer where each costs a process, or all the time that a call has."""
@@ -146,6 +147,17 @@ def isolated_judge_of(spec: str, setting: Setting, profile: str, patience: float
     """
     verdict = verdict_of(setting, profile)
     return SubjectJudge(Subject(IsolatedPlayer(spec, setting.folder, patience=patience)), verdict)
+
+
+def worker_judge_of(target: Target, setting: Setting, profile: str, patience: float = 10.0) -> Judge:
+    """The judge of a worker process on the wire, with `patience` seconds for each call.
+
+    Raises `TargetError` if it can't be started.
+    """
+    from harness.adapters.socket_player import SocketPlayer  # needs the `worker` extra
+
+    verdict = verdict_of(setting, profile)
+    return SubjectJudge(Subject(SocketPlayer(target.command, setting.folder, target.env, patience=patience)), verdict)
 
 
 def verdict_of(setting: Setting, profile: str) -> Verdict:

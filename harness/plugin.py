@@ -52,11 +52,11 @@ class _Conformance(pytest.Item):
         # Imported here, so that a run without the option doesn't pay for it.
         from harness.conformance import assert_conformant
         from harness.project import find_project
-        from harness.targets import find_target, load_factory, searchable
+        from harness.targets import find_target, load_factory, callable_spec
 
         target = find_target(self._target, find_project(pathlib.Path.cwd()).impls)
         assert_conformant(
-            load_factory(searchable(target)),
+            load_factory(callable_spec(target)),
             tokenizer=self._tokenizer,
             profile=self.config.getoption("--parity-profile"),
             scripts=self.config.getoption("--parity-scripts"),

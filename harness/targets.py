@@ -113,15 +113,20 @@ def load_factory(spec: str) -> Factory:
     return factory
 
 
-def searchable(target: Target) -> str:
-    """The spec of a target that can be called in this process. Raises `TargetError` if it can't."""
+def searchable(target: Target) -> Target:
+    """The target itself. Raises `TargetError` if something has to be built first."""
     if target.lacking:
         raise TargetError(f"{target.name} can't be searched", cause=target.lacking, hint="build it, or name another")
-    if not target.spec:
+    return target
+
+
+def callable_spec(target: Target) -> str:
+    """The spec of a target that can be called in this process. Raises `TargetError` if it can't."""
+    if not searchable(target).spec:
         raise TargetError(
-            f"{target.name} can't be searched",
-            cause="it is a command, and a search calls an implementation in its own process",
-            hint="search the implementation behind it",
+            f"{target.name} can't be called in this process",
+            cause="it is a command",
+            hint=f"search it with `parity fuzz {target.name}`, or name the implementation behind it",
         )
     return target.spec
 

@@ -101,12 +101,12 @@ class SocketConnection:
 
     def detokenize(self, program: Program) -> list[str]:
         """Feed a program; see `Connection.detokenize`."""
-        return self._ask(functools.partial(_ask_tokens, program), _plain(program.uids))
+        return self.ask(functools.partial(ask_tokens, program), _plain(program.uids))
 
     def tokenize(self, prompts: Prompts) -> list[Sequence[int]]:
         """Encode a case; see `Connection.tokenize`."""
         uids = (request.uid for batch in prompts.batches for request in batch)
-        return self._ask(functools.partial(_ask_prompts, prompts), uids)
+        return self.ask(functools.partial(ask_prompts, prompts), uids)
 
     def close(self) -> None:
         """Let the worker finish and stop it."""
@@ -114,7 +114,7 @@ class SocketConnection:
             self._link.close()
             self._link = None
 
-    def _ask(self, asks: _Asks[_Answer], uids: Iterable[int]) -> list[_Answer]:
+    def ask(self, asks: _Asks[_Answer], uids: Iterable[int]) -> list[_Answer]:
         """Ask everything and take in the answers.
 
         Answers are told apart by their order. So after a fault everything is asked again batch by batch, each followed
@@ -195,7 +195,8 @@ def _is_checkpoint(end: End, uid: int, frame: bytes) -> bool:
     return isinstance(answer, UserReply | AbortBackendMsg) and answer.uid == uid
 
 
-def _ask_tokens(program: Program, chunks: list[str]) -> Iterator[Ask]:
+def ask_tokens(program: Program, chunks: list[str]) -> Iterator[Ask]:
+    """The batches of a program as frames; the chunks are added to a list as they come."""
     uids, tokens, events = _plain(program.uids), _plain(program.tokens), _plain(program.events)
     finished = [event == Event.FINISH for event in events]
     start = 0
@@ -214,7 +215,8 @@ def _ask_tokens(program: Program, chunks: list[str]) -> Iterator[Ask]:
             yield Ask(batch, size, _encode(messages), End.FRONTEND, accept)
 
 
-def _ask_prompts(prompts: Prompts, ids: list[Sequence[int]]) -> Iterator[Ask]:
+def ask_prompts(prompts: Prompts, ids: list[Sequence[int]]) -> Iterator[Ask]:
+    """The batches of a case as frames; the ids are added to a list as they come."""
     for batch, requests in enumerate(prompts.batches):
         if requests:
             uids = [request.uid for request in requests]

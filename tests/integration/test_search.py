@@ -146,7 +146,7 @@ def test_what_keeps_the_laws_is_green() -> None:
     [
         ((), "no implementation was named"),
         (("nobody",), "unknown-target"),
-        (("worker",), "can't be searched"),
+        (("worker", "--export", "out"), "can't be exported"),
         (("python", "--budget", "soon"), "is no budget"),
         (("python", "--tokenizer", "nothing"), "unknown-tokenizer"),
     ],
