@@ -52,7 +52,7 @@ class _Conformance(pytest.Item):
         # Imported here, so that a run without the option doesn't pay for it.
         from harness.conformance import assert_conformant
         from harness.project import find_project
-        from harness.targets import find_target, load_factory, callable_spec
+        from harness.targets import callable_spec, find_target, load_factory
 
         target = find_target(self._target, find_project(pathlib.Path.cwd()).impls)
         assert_conformant(
