@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.model import DetokenizeRequest, Prompt, TokenizeRequest
 from harness.script import Abort, Encode, Feed, Script, Step
@@ -15,6 +15,16 @@ def uids_of(script: Script) -> list[int]:
         for step in script.steps
         for uid in ([step.uid] if isinstance(step, Abort) else [request.uid for request in step.requests])
     ]
+
+
+def joined_scripts(scripts: Sequence[Script]) -> Script:
+    """Scripts one after the other as one, each but the last on uids that no other has."""
+    apart = 2**40
+    steps: list[Step] = []
+    for at, script in enumerate(scripts):
+        offset = apart * (len(scripts) - 1 - at)
+        steps += map_uids(script, {uid: (uid + offset) % 2**63 for uid in uids_of(script)}).steps
+    return Script(tuple(steps))
 
 
 def tokens_of(script: Script) -> Iterator[tuple[int, int, DetokenizeRequest]]:

@@ -11,12 +11,14 @@ import functools
 import pathlib
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.adapters.isolated_player import IsolatedPlayer
 from harness.adapters.player import DirectPlayer
+from harness.edits import joined_scripts
 from harness.errors import ParityError
 from harness.judges import ByLaws, ByReference, Judge, SubjectJudge, Verdict
 from harness.laws import FullDecoder, Violation
@@ -38,6 +40,8 @@ Signature: TypeAlias = tuple[str, str]
 _REPORT_EVERY = 0.5
 MOST_EXECUTIONS = 4000
 """How often a script may be tried to shrink a find."""
+_MOST_RECENT = 16
+"""How many scripts before a find may have to do with it."""
 _ANEW = 50
 """How often, if each try takes an implementation made anew."""
 _EXECUTIONS = {Kind.CRASH.value: 120, Kind.HANG.value: 20}
@@ -184,6 +188,7 @@ def hunt(
     `first` is the number of the first script, `kept` are asked before it.
     """
     seen: set[Signature] = set()
+    recent: deque[Script] = deque(maxlen=_MOST_RECENT)
     started = reported = time.monotonic()
     asked, shrinking = judge.asked, 0.0
     done = 0
@@ -200,13 +205,14 @@ def hunt(
         if signature is not None and signature not in seen:
             seen.add(signature)
             before, begun, asked_before = spent(), time.monotonic(), judge.asked
-            find = _reduce(judge, setting, script, signature, number, before)
+            find = _reduce(judge, setting, script, signature, number, before, list(recent))
             asked += judge.asked - asked_before
             shrinking += time.monotonic() - begun
             yield find
             if enough(find):
                 yield spent()
                 return
+        recent.append(script)
         now = time.monotonic()
         if now - reported >= _REPORT_EVERY:
             reported = now
@@ -238,8 +244,12 @@ def _reduce(
     signature: Signature,
     number: int,
     before: Searching,
+    recent: Sequence[Script],
 ) -> Find:
-    """The find that a script is, shrunk, and shown to a backend made anew."""
+    """The find that a script is, shrunk, and shown to a backend made anew.
+
+    If that doesn't show it, what was asked before may have spoilt the one that did: then that belongs to the script.
+    """
 
     def holds(candidate: Script) -> bool:
         if not _can_be_asked(candidate, setting.codec):
@@ -254,11 +264,15 @@ def _reduce(
     simple, joined = simple_tokens(setting.vocabulary), functools.partial(_joined, setting.vocabulary)
     most = _EXECUTIONS.get(signature[1], MOST_EXECUTIONS)
     shrunk = shrink(script, holds, simple, most, joined)
-    if not holds_anew(shrunk.script) and holds_anew(script):
-        # What it was asked may have spoilt it for all that came after.
-        spent = shrunk.executions
-        shrunk = shrink(script, holds_anew, simple, min(_ANEW, most), joined)
-        shrunk = dataclasses.replace(shrunk, executions=shrunk.executions + spent)
+    if not holds_anew(shrunk.script):
+        counts = (0, *(2**power for power in range(_MOST_RECENT.bit_length())))
+        longer = (joined_scripts([*recent[len(recent) - count :], script]) for count in counts if count <= len(recent))
+        whole = next((candidate for candidate in longer if holds_anew(candidate)), None)
+        if whole is not None:
+            spent = shrunk.executions
+            shrunk = shrink(whole, holds_anew, simple, min(_ANEW, most), joined)
+            shrunk = dataclasses.replace(shrunk, executions=shrunk.executions + spent)
+            script = whole
     judge.renew()
     violations = tuple(judge.judge(shrunk.script))
     repeats = class_of(violations) == signature

@@ -177,6 +177,31 @@ def test_judges_go_on_until_they_see_the_class_that_is_asked_for(court: Callable
     assert [find.violations[0].kind for find in finds].index(Kind.LOST) == len(finds) - 1
 
 
+class _Spoilt:
+    """Raises at everything after an id that is none, which it refuses as it may."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._inner = load_factory("impls.zoo.base:windows")(folder)
+        self._spoilt = False
+
+    def detokenize(self, requests: Sequence[DetokenizeRequest]) -> Sequence[str]:
+        if self._spoilt:
+            raise RuntimeError("spoilt")
+        self._spoilt = any(not 0 <= request.next_token < 2**32 for request in requests)
+        if self._spoilt:
+            raise ValueError("an id that is none")
+        return self._inner.detokenize(requests)
+
+
+def test_a_find_has_what_came_before_it_where_that_is_to_blame(court: Callable[[str], Court]) -> None:
+    here = court("straddle")
+    material = read_material(ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
+    here = dataclasses.replace(here, setting=dataclasses.replace(here.setting, material=material))
+    (find,) = by_search(_specimen("law:answers", f"{__name__}:_Spoilt"), here, Budget(500), "error")
+    assert find.repeats
+    assert find.script.messages == 2
+
+
 class _Once:
     """Raises on the first message that it is ever given in this process, and never again."""
 
