@@ -113,8 +113,8 @@ def class_of(violations: Sequence[Violation]) -> Signature | None:
 
 
 def script_number(seed: int, number: int, material: Material, capabilities: frozenset[str]) -> Script:
-    """Script `number` of a search."""
-    return draw_script(random.Random(seed * 2**40 + number), material, capabilities)
+    """Script `number` of a search: another one for each tokenizer, so that what is rare comes at other numbers."""
+    return draw_script(random.Random(f"{seed} {number} {material.name}"), material, capabilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Setting:
 def read_setting(name: str, folder: pathlib.Path, corpora: pathlib.Path) -> Setting:
     """The setting of a tokenizer's folder, with the texts of the corpora to draw from."""
     codec, vocabulary = TransformersCodec(folder), load_vocabulary(folder)
-    material = read_material(corpora, codec, vocabulary)
+    material = read_material(name, corpora, codec, vocabulary)
     return Setting(name, folder, codec, vocabulary, FullDecoder(codec, vocabulary), material)
 
 

@@ -34,8 +34,8 @@ def draw_script(chance: random.Random, material: Material, capabilities: Collect
     steps: list[Step] = []
     prompts = "tokenize" in capabilities and bool(material.prompts)
     if "detokenize" in capabilities and not (prompts and chance.random() < 0.06):
-        if chance.random() < 0.004:
-            steps = _crowd(chance, material) if chance.random() < 0.4 else _endurance(chance, material)
+        if chance.random() < 0.005:
+            steps = _crowd(chance, material) if chance.random() < 0.5 else _endurance(chance, material)
         else:
             steps = _interleave(chance, material, aborts="abort" in capabilities)
     if prompts and (not steps or chance.random() < 0.06):
@@ -199,7 +199,7 @@ def _crowd(chance: random.Random, material: Material) -> list[Step]:
     count = int(2 ** chance.uniform(6, 11))
     uids = _uids(chance, count)
     steps: list[Step] = []
-    rounds = chance.randint(1, 3)
+    rounds = chance.randint(2, 3)
     for turn in range(rounds):
         chance.shuffle(uids)
         tokens = _biased(chance, material, count)

@@ -43,7 +43,7 @@ _NEIGHBOURS: Sequence[Sequence[str | bytes]] = (
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The parts of scripts, for one tokenizer.
+    """The parts of scripts, for the tokenizer `name`.
 
     `pools` are kinds of tokens with how often each is drawn from. `spellings` are ways to write a character in tokens,
     one list of ways a character; `held` those that leave it uncommitted, since the last token begins another one.
@@ -51,6 +51,7 @@ class Material:
     `renders` says whether the chat template takes a conversation, `specials` are special tokens as text.
     """
 
+    name: str
     eos_id: int
     pools: Sequence[Sequence[int]]
     weights: Sequence[float]
@@ -65,8 +66,8 @@ class Material:
     renders: Callable[[Sequence[dict[str, str]]], bool] = lambda _: False
 
 
-def read_material(corpora: pathlib.Path, codec: TransformersCodec, vocabulary: Vocabulary) -> Material:
-    """The material of a tokenizer, with the texts and conversations of the corpora."""
+def read_material(name: str, corpora: pathlib.Path, codec: TransformersCodec, vocabulary: Vocabulary) -> Material:
+    """The material of the tokenizer of this name, with the texts and conversations of the corpora."""
     texts, prompts = _prompts(corpora, codec)
     pools, weights = zip(*_pools(vocabulary), strict=True)
     by_bytes = vocabulary.id_by_bytes
@@ -77,6 +78,7 @@ def read_material(corpora: pathlib.Path, codec: TransformersCodec, vocabulary: V
     shapes = [_shape(parts, by_bytes, codec) for parts in _NEIGHBOURS]
     leads = [by_bytes[lead] for lead in (b"\xe4", b"\xc3", b"\xf0", b"\xe4\xb8") if lead in by_bytes]
     return Material(
+        name=name,
         eos_id=vocabulary.eos_id,
         pools=pools,
         weights=weights,

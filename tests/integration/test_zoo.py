@@ -50,7 +50,9 @@ SEEN_ON_PLAIN_TEXT = {
 def _court(tokenizer: str, folder: pathlib.Path) -> Court:
     """A court with a few goldens, and next to nothing to draw scripts from."""
     codec, vocabulary = TransformersCodec(folder), load_vocabulary(folder)
-    material = Material(vocabulary.eos_id, ([vocabulary.eos_id],), (1,), (), (), (), (), (vocabulary.eos_id,))
+    material = Material(
+        tokenizer, vocabulary.eos_id, ([vocabulary.eos_id],), (1,), (), (), (), (), (vocabulary.eos_id,)
+    )
     setting = Setting(tokenizer, folder, codec, vocabulary, FullDecoder(codec, vocabulary), material)
     suite = _suite(tokenizer, setting, CORPORA)
     return open_court(suite, setting, load_factory("impls.python:factory"))
@@ -150,7 +152,7 @@ def test_a_program_that_shows_the_reference_is_red(court: Callable[[str], Court]
 
 def test_the_search_catches_a_bug_and_says_how_small(court: Callable[[str], Court]) -> None:
     here = court("straddle")
-    material = read_material(ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
+    material = read_material("straddle", ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
     setting = dataclasses.replace(here.setting, material=material)
     here = dataclasses.replace(here, setting=setting, suite=_suite("straddle", setting, ["cuts"]))
     events = list(parade(read_zoo(ROOT / "impls", ["transformers_js_utf16"]), lambda name: here, Budget(2000)))
@@ -163,7 +165,7 @@ def test_the_search_catches_a_bug_and_says_how_small(court: Callable[[str], Cour
 
 def test_judges_go_on_until_they_see_the_class_that_is_asked_for(court: Callable[[str], Court]) -> None:
     here = court("straddle")
-    material = read_material(ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
+    material = read_material("straddle", ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
     here = dataclasses.replace(
         here,
         setting=dataclasses.replace(here.setting, material=material),
@@ -195,7 +197,7 @@ class _Spoilt:
 
 def test_a_find_has_what_came_before_it_where_that_is_to_blame(court: Callable[[str], Court]) -> None:
     here = court("straddle")
-    material = read_material(ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
+    material = read_material("straddle", ROOT / "corpora", here.setting.codec, here.setting.vocabulary)
     here = dataclasses.replace(here, setting=dataclasses.replace(here.setting, material=material))
     (find,) = by_search(_specimen("law:answers", f"{__name__}:_Spoilt"), here, Budget(500), "error")
     assert find.repeats
