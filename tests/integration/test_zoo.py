@@ -180,18 +180,19 @@ def test_judges_go_on_until_they_see_the_class_that_is_asked_for(court: Callable
 
 
 class _Spoilt:
-    """Raises at everything after an id that is none, which it refuses as it may."""
+    """Refuses an id that is none, as it may, and then raises at every uid far from that one: those of other scripts."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._inner = load_factory("impls.zoo.base:windows")(folder)
-        self._spoilt = False
+        self._spoilt_by: int | None = None
 
     def detokenize(self, requests: Sequence[DetokenizeRequest]) -> Sequence[str]:
-        if self._spoilt:
+        if self._spoilt_by is not None and any(abs(r.uid - self._spoilt_by) >= 2**40 for r in requests):
             raise RuntimeError("spoilt")
-        self._spoilt = any(not 0 <= request.next_token < 2**32 for request in requests)
-        if self._spoilt:
-            raise ValueError("an id that is none")
+        for request in requests:
+            if not 0 <= request.next_token < 2**32:
+                self._spoilt_by = request.uid
+                raise ValueError("an id that is none")
         return self._inner.detokenize(requests)
 
 
