@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.assets import cache_folder
 from harness.export import Regression, write
 from harness.fuzz import Budget, Find, Setting, hunt, judge_of
+from harness.packages import cache_folder
 from harness.targets import load_factory
 from tests.conftest import ROOT
 
