@@ -23,7 +23,7 @@ import nox
 PACKAGE = ("-e", ".[oracle,worker,python,fuzz,coverage]")
 RUST = ROOT / "impls" / "rust"
 # Each back end of the library by itself, and none.
-RUST_FEATURES = ("", "tokenizers", "fastokens", "splintr", "llm-tokenizer")
+RUST_FEATURES = ("", "tokenizers", "direct", "fastokens", "splintr", "llm-tokenizer")
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 nox.needs_version = ">=2025.5.1"

@@ -34,6 +34,9 @@ pub(crate) struct Definition {
     pub normalizer: Option<Value>,
     #[serde(default)]
     pub pre_tokenizer: Option<Value>,
+    #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
+    #[serde(default)]
+    pub post_processor: Option<Value>,
     #[serde(default)]
     pub decoder: Option<Value>,
     pub model: Model,

@@ -14,6 +14,7 @@ use support::pinned;
 fn choice(name: &str) -> Choice {
     match name {
         "qwen2.5" | "tekken" | "straddle" => Choice::Fastokens,
+        "bert" => Choice::Direct,
         "llama2" | "t5" => Choice::Splintr,
         _ => Choice::Tokenizers,
     }
@@ -44,7 +45,7 @@ fn changed(name: &str, change: impl FnOnce(&mut Value), into: &Path) -> Tokenize
 #[test]
 fn what_was_not_compared_is_left_to_tokenizers() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 13] = [
         ("straddle", |all| all["added_tokens"][0]["lstrip"] = json!(true)),
         ("straddle", |all| all["added_tokens"][0]["normalized"] = json!(true)),
         ("straddle", |all| all["normalizer"] = json!({"type": "NFKC"})),
@@ -53,6 +54,9 @@ fn what_was_not_compared_is_left_to_tokenizers() {
         ("qwen2.5", |all| all["pre_tokenizer"]["pretokenizers"][0]["pattern"] = json!({"Regex": r"\s+"})),
         ("llama2", |all| all["normalizer"]["normalizers"][1]["content"] = json!("_")),
         ("llama2", |all| all["model"]["byte_fallback"] = json!(false)),
+        ("bert", |all| all["normalizer"]["other"] = json!(true)),
+        ("bert", |all| all["pre_tokenizer"]["type"] = json!("Whitespace")),
+        ("bert", |all| all["post_processor"]["single"] = json!([])),
         ("t5", |all| all["pre_tokenizer"]["prepend_scheme"] = json!("first")),
         ("t5", |all| all["normalizer"]["normalizers"].as_array_mut().unwrap().truncate(1)),
     ];

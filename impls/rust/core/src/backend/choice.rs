@@ -7,6 +7,8 @@ use crate::folder::{AddedToken, Definition, TokenizerFolder};
 /// A back end for encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
+    /// The encoder of this library.
+    Direct,
     /// The crate `fastokens`.
     Fastokens,
     /// The crate `splintr`.
@@ -22,6 +24,10 @@ impl Choice {
         // Tokens that only the configuration has are added by `tokenizers` alone.
         if !folder.unlisted_special_tokens().is_empty() || !definition.added_tokens.iter().all(AddedToken::is_plain) {
             return Self::Tokenizers;
+        }
+        #[cfg(feature = "direct")]
+        if super::Direct::knows(folder) {
+            return Self::Direct;
         }
         if cfg!(feature = "fastokens") && is_byte_level_bpe(definition) {
             Self::Fastokens

@@ -8,6 +8,8 @@ use crate::error::TokenizeError;
 use crate::{error::LoadError, folder::TokenizerFolder};
 
 mod choice;
+#[cfg(feature = "direct")]
+mod direct;
 #[cfg(feature = "fastokens")]
 mod fastokens;
 #[cfg(feature = "tokenizers")]
@@ -18,6 +20,8 @@ mod llm_tokenizer;
 mod splintr;
 
 pub use choice::Choice;
+#[cfg(feature = "direct")]
+pub use direct::Direct;
 #[cfg(feature = "fastokens")]
 pub use fastokens::Fastokens;
 #[cfg(feature = "tokenizers")]
@@ -40,6 +44,8 @@ pub trait TokenizerBackend: Send + Sync {
 #[cfg(feature = "tokenizers")]
 pub fn best(folder: &TokenizerFolder) -> Result<Arc<dyn TokenizerBackend>, LoadError> {
     Ok(match Choice::of(folder) {
+        #[cfg(feature = "direct")]
+        Choice::Direct => Arc::new(Direct::new(folder)?),
         #[cfg(feature = "fastokens")]
         Choice::Fastokens => Arc::new(Fastokens::new(folder)?),
         #[cfg(feature = "splintr")]
@@ -50,10 +56,10 @@ pub fn best(folder: &TokenizerFolder) -> Result<Arc<dyn TokenizerBackend>, LoadE
 
 /// With fewer bytes in a batch it takes longer to wake other threads than to encode it on this one;
 /// docs/tokenizer-backends.md has the measurement.
-#[cfg(any(feature = "fastokens", feature = "splintr"))]
+#[cfg(any(feature = "direct", feature = "fastokens", feature = "splintr"))]
 const PARALLEL_BYTES: usize = 65_536;
 
-#[cfg(any(feature = "fastokens", feature = "splintr"))]
+#[cfg(any(feature = "direct", feature = "fastokens", feature = "splintr"))]
 fn is_worth_threads(texts: &[&str]) -> bool {
     texts.len() > 1 && texts.iter().map(|text| text.len()).sum::<usize>() >= PARALLEL_BYTES
 }

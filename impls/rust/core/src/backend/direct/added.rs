@@ -1,0 +1,43 @@
+//! Added tokens, which are cut out of a text before anything else is done to it.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use crate::folder::AddedToken;
+
+/// The added tokens of a tokenizer, all of them looked for as they are.
+pub struct Added {
+    finder: AhoCorasick,
+    ids: Vec<u32>,
+}
+
+/// A stretch of a text: ordinary, or an added token.
+pub enum Stretch<'a> {
+    Text(&'a str),
+    Token(u32),
+}
+
+impl Added {
+    pub fn new(tokens: &[AddedToken]) -> Result<Self, String> {
+        // `tokenizers` leaves empty ones out.
+        let tokens: Vec<&AddedToken> = tokens.iter().filter(|token| !token.content.is_empty()).collect();
+        let contents = tokens.iter().map(|token| &token.content);
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(contents);
+        let ids = tokens.iter().map(|token| token.id).collect();
+        Ok(Self { finder: finder.map_err(|error| error.to_string())?, ids })
+    }
+
+    /// Call `each` with the stretches of a text, in order.
+    pub fn cut<'a>(&self, text: &'a str, mut each: impl FnMut(Stretch<'a>)) {
+        let mut at = 0;
+        for found in self.finder.find_iter(text) {
+            if at < found.start() {
+                each(Stretch::Text(&text[at..found.start()]));
+            }
+            each(Stretch::Token(self.ids[found.pattern().as_usize()]));
+            at = found.end();
+        }
+        if at < text.len() {
+            each(Stretch::Text(&text[at..]));
+        }
+    }
+}
