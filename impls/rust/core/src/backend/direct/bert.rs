@@ -136,9 +136,14 @@ impl Words {
     }
 }
 
+#[inline]
 fn add(part: Part, word: &mut Vec<u8>, each: &mut impl FnMut(&[u8])) {
     if let Part::Letter(char) = part {
-        word.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        if char.is_ascii() {
+            word.push(char as u8);
+        } else {
+            word.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        }
         return;
     }
     if part == Part::Nothing {
