@@ -23,7 +23,9 @@ enum Part {
     Alone(char),
     /// Several parts; the number is their place in the page.
     Several(u8),
-    /// A mark that NFD may move past others, so that its text has to be normalized as a whole.
+    /// A letter that NFD may move past others of its kind beside it.
+    Mark(char),
+    /// Letters with such a mark among them: their text has to be normalized as a whole.
     Moves,
 }
 
@@ -67,15 +69,25 @@ impl Words {
     pub fn split(&self, text: &str, word: &mut Vec<u8>, mut each: impl FnMut(&[u8])) -> bool {
         word.clear();
         let ascii = self.page(0);
+        let mut after_mark = false;
         for char in text.chars() {
             let page = if char.is_ascii() { ascii } else { self.page(char as usize / PAGE) };
             match page.parts[char as usize % PAGE] {
                 Part::Moves => return false,
+                Part::Mark(_) if after_mark => return false,
+                Part::Mark(char) => {
+                    add(Part::Letter(char), word, &mut each);
+                    after_mark = true;
+                    continue;
+                }
+                // What is stripped doesn't keep marks apart.
+                Part::Nothing => continue,
                 Part::Several(at) => {
                     page.several[usize::from(at)].iter().for_each(|part| add(*part, word, &mut each));
                 }
                 part => add(part, word, &mut each),
             }
+            after_mark = false;
         }
         add(Part::Space, word, &mut each);
         true
@@ -125,7 +137,9 @@ impl Words {
             chars =
                 std::iter::once(char).nfd().map(|(char, _)| char).filter(|char| !char.is_mark_nonspacing()).collect();
             if chars.iter().any(|char| canonical_combining_class(*char) != 0) {
-                return vec![Part::Moves];
+                let alone = !lowercase || chars[0].to_lowercase().eq([chars[0]]);
+                let is_mark = chars.len() == 1 && alone && part(chars[0]) == Part::Letter(chars[0]);
+                return vec![if is_mark { Part::Mark(chars[0]) } else { Part::Moves }];
             }
         }
         if lowercase {
