@@ -181,7 +181,7 @@ class Vocabulary:
     @cached_property
     def bytes_by_id(self) -> dict[int, bytes]:
         """The bytes that each id adds to a stream, before any rewriting by the decoder."""
-        return {token: self._bytes(token, piece) for token, piece in self.pieces.items()}
+        return {token: self._bytes(piece) for token, piece in self.pieces.items()}
 
     @cached_property
     def id_by_bytes(self) -> dict[bytes, int]:
@@ -216,8 +216,9 @@ class Vocabulary:
         """A token made readable; an id outside the vocabulary has neither piece nor bytes."""
         return TokenView(token, self.pieces.get(token, ""), self.bytes_by_id.get(token, b"").hex(" "))
 
-    def _bytes(self, token: int, piece: str) -> bytes:
-        if self.family == "byte-level" and token not in self.specials:
+    def _bytes(self, piece: str) -> bytes:
+        if self.family == "byte-level":
+            # Added tokens too: DeepSeek LLM has `þ` as one, and the decoder makes a byte FE of it.
             if all(char in _BYTE_OF_CHAR for char in piece):
                 return bytes(_BYTE_OF_CHAR[char] for char in piece)
         elif self.family == "byte-fallback":
