@@ -13,7 +13,13 @@ from harness.strategies.prompts import draw_prompts
 
 _LIVE = (1,) * 16 + (2,) * 12 + (3,) * 8 + (4, 5, 6, 8, 8, 16, 40)
 _LENGTHS = (1,) * 4 + (2,) * 6 + (3,) * 6 + (4,) * 5 + (5,) * 3 + (6, 7, 8, 9, 12, 16)
-_STRIDES = (2**8, 2**16, 2**24, 2**31, 2**32, 2**48, 2**53, 2**61 - 1)
+_WIDTHS = (8, 16, 24, 31, 32, 48, 53, 61, 62)
+_STRIDES = (
+    *(2**width for width in _WIDTHS),
+    *(2**width + off for width in _WIDTHS for off in (-1, 1)),
+    *(10**3, 10**6, 10**9, 10**6 + 3, 10**9 + 7),
+)
+"""How far uids are apart that something takes for equal: a narrower type, or the remainder of a division."""
 _HOSTILE = (-1, 2**32, -(2**31), 2**63)
 
 _FEED, _EOS, _FINISH, _ABORT, _OPEN = range(5)
@@ -39,7 +45,8 @@ def draw_script(chance: random.Random, material: Material, capabilities: Collect
         else:
             steps = _interleave(chance, material, aborts="abort" in capabilities)
     if prompts and (not steps or chance.random() < 0.06):
-        steps.insert(chance.randrange(len(steps) + 1), _encode(chance, material))
+        at = chance.randrange(len(steps) + 1)
+        steps[at:at] = _encode(chance, material)
     return Script(tuple(steps))
 
 
@@ -112,12 +119,10 @@ def _neighbour(chance: random.Random, material: Material) -> list[int]:
 
 
 def _uids(chance: random.Random, count: int) -> list[int]:
-    """Distinct uids: small ones, or ones that are equal in a narrower type."""
-    if chance.random() < 0.7:
-        return list(range(count))
-    stride = chance.choice(_STRIDES)
-    first = chance.randrange(4)
-    return [first + at * stride % (2**63 - 8) for at in range(count)]
+    """Distinct uids: small ones, or ones that are equal in something narrower."""
+    stride, first = (chance.choice(_STRIDES), chance.randrange(4)) if chance.random() >= 0.7 else (1, 0)
+    uids = [first + at * stride % (2**63 - 8) for at in range(count)]
+    return uids if len(set(uids)) == count else list(range(count))
 
 
 def _interleave(chance: random.Random, material: Material, *, aborts: bool) -> list[Step]:
@@ -188,10 +193,15 @@ def _spoiled(chance: random.Random, steps: list[Step]) -> list[Step]:
     return steps
 
 
-def _encode(chance: random.Random, material: Material) -> Encode:
+def _encode(chance: random.Random, material: Material) -> list[Encode]:
+    """A batch of prompts, or two on the same uids."""
     count = chance.choice((1, 2, 2, 3, 4, 8))
     uids = _uids(chance, count)
-    return Encode(tuple(map(TokenizeRequest, uids, draw_prompts(chance, material, count))))
+    batches = []
+    for _ in range(chance.choice((1, 1, 2))):
+        batches.append(Encode(tuple(map(TokenizeRequest, uids, draw_prompts(chance, material, count)))))
+        chance.shuffle(uids)
+    return batches
 
 
 def _crowd(chance: random.Random, material: Material) -> list[Step]:

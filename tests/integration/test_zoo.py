@@ -158,7 +158,8 @@ def test_the_search_catches_a_bug_and_says_how_small(court: Callable[[str], Cour
     events = list(parade(read_zoo(ROOT / "impls", ["transformers_js_utf16"]), lambda name: here, Budget(2000)))
     judged, last = events
     assert isinstance(judged, BugJudged)
-    assert (judged.search, judged.goldens, judged.red) == ("late", "late", ())
+    assert (judged.goldens, judged.red) == ("late", ())
+    assert "late" in judged.search.split(", ")
     assert 0 < judged.found <= judged.smallest == 5
     assert last == RunFinished(0, 1, 0, 5, 0)
 
