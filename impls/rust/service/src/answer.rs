@@ -18,6 +18,16 @@ pub enum End {
     Backend,
 }
 
+impl End {
+    /// What it is called in a log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Frontend => "front end",
+            Self::Backend => "back end",
+        }
+    }
+}
+
 /// The tokenizer, and what is used again from one answer to the next.
 pub struct Answerer {
     tokenizer: TokenizeManager,

@@ -10,7 +10,7 @@ use minisgl_tokenizer::caught;
 use minisgl_tokenizer_service::answer::Answerer;
 use minisgl_tokenizer_service::log::Log;
 use minisgl_tokenizer_service::settings::Settings;
-use minisgl_tokenizer_service::sockets::Sockets;
+use minisgl_tokenizer_service::sockets;
 use minisgl_tokenizer_service::stop::Stop;
 use minisgl_tokenizer_service::visible::visible;
 use minisgl_tokenizer_service::wire::Limits;
@@ -46,15 +46,12 @@ fn run(settings: &Settings) -> Result<(), String> {
     let answerer = Answerer::new(tokenizer, streams, settings.error_replies);
     let limits = Limits { frame: settings.max_frame, prompt: settings.max_prompt };
     let stop = Stop::default();
-    let mut context = zmq::Context::new();
-    let sockets = Sockets::open(&context, settings)?;
+    let ends = sockets::open(settings)?;
     stop.on_signals().map_err(|error| error.to_string())?;
-    let mut worker = Worker::new(sockets, answerer, limits, settings.local_bs as usize, stop, Log::new(io::stderr()));
+    let worker = Worker::new(ends, answerer, limits, settings.local_bs as usize, stop, Log::new(io::stderr()));
     let mut out = io::stdout();
     writeln!(out, "ready")
         .and_then(|()| out.flush())
         .map_err(|error| format!("can't write to standard output: {error}"))?;
-    worker.run().map_err(|error| format!("the sockets failed: {error}"))?;
-    drop(worker);
-    context.destroy().map_err(|error| error.to_string())
+    worker.run().map_err(|error| format!("the sockets failed: {error}"))
 }

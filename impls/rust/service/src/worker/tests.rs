@@ -1,49 +1,97 @@
-use zmq::{Context, PULL, PUSH};
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::rc::Rc;
 
 use super::*;
 use crate::testing::answerer;
 use crate::wire::testing::{abort, batch, token};
 
-/// A worker in this process, with the other sides of its sockets.
+/// Ends in memory.
+#[derive(Default)]
+struct Memory {
+    requests: VecDeque<Vec<u8>>,
+    answers: HashMap<&'static str, Vec<Vec<u8>>>,
+    /// How often no answer is taken before one is.
+    full: usize,
+    waits: usize,
+    /// What is left of the answers at the end.
+    unsent: usize,
+    log: Vec<u8>,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Memory>>);
+
+impl Ends for Shared {
+    fn receive(&mut self, _: Duration) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.borrow_mut().requests.pop_front())
+    }
+
+    fn send(&mut self, end: End, frame: &[u8]) -> Result<bool, String> {
+        let mut memory = self.0.borrow_mut();
+        if memory.full > memory.waits {
+            return Ok(false);
+        }
+        memory.answers.entry(end.name()).or_default().push(frame.to_vec());
+        Ok(true)
+    }
+
+    fn wait_for_room(&mut self, _: End, _: Duration) -> Result<(), String> {
+        self.0.borrow_mut().waits += 1;
+        Ok(())
+    }
+
+    fn leave_within(self: Box<Self>, _: Duration) -> Result<[(End, usize); 2], String> {
+        Ok([(End::Backend, 0), (End::Frontend, self.0.borrow().unsent)])
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().log.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A worker in this process, with the other sides of its ends.
 struct Inside {
-    worker: Worker<Vec<u8>>,
-    push: Socket,
-    backend: Socket,
-    frontend: Socket,
+    worker: Worker<Shared>,
+    memory: Shared,
 }
 
 fn inside(local_bs: usize) -> Inside {
-    let context = Context::new();
-    let pair = |name: &str, outer, inner| {
-        let ends = (context.socket(outer).unwrap(), context.socket(inner).unwrap());
-        ends.0.bind(&format!("inproc://{name}")).unwrap();
-        ends.1.connect(&format!("inproc://{name}")).unwrap();
-        ends
-    };
-    let (push, pull) = pair("pull", PUSH, PULL);
-    let (backend, to_backend) = pair("backend", PULL, PUSH);
-    let (frontend, to_frontend) = pair("frontend", PULL, PUSH);
-    let sockets = Sockets { pull, backend: to_backend, frontend: to_frontend };
+    let memory = Shared::default();
     let limits = Limits { frame: 1000, prompt: 1000 };
-    let worker = Worker::new(sockets, answerer(false), limits, local_bs, Stop::default(), Log::new(Vec::new()));
-    Inside { worker, push, backend, frontend }
+    let (ends, log) = (Box::new(memory.clone()), Log::new(memory.clone()));
+    let worker = Worker::new(ends, answerer(false), limits, local_bs, Stop::default(), log);
+    Inside { worker, memory }
 }
 
 impl Inside {
     fn send(&self, frame: &[u8]) {
-        self.push.send(frame, DONTWAIT).unwrap();
+        self.memory.0.borrow_mut().requests.push_back(frame.to_vec());
     }
 
-    fn log(&self) -> String {
-        String::from_utf8(self.worker.log.out().clone()).unwrap()
+    fn step(&mut self) -> bool {
+        self.worker.step(Duration::ZERO).unwrap()
     }
 }
 
-/// How many messages each frame has that is there.
-fn sizes(socket: &Socket) -> Vec<usize> {
-    std::iter::from_fn(|| socket.recv_bytes(DONTWAIT).ok())
-        .map(|frame| rmpv::decode::read_value(&mut &*frame).unwrap()["data"].as_array().map_or(1, Vec::len))
-        .collect()
+impl Shared {
+    fn log(&self) -> Vec<String> {
+        String::from_utf8(self.0.borrow().log.clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// How many messages each frame has that was answered.
+    fn sizes(&self, end: End) -> Vec<usize> {
+        let count =
+            |frame: &Vec<u8>| rmpv::decode::read_value(&mut &frame[..]).unwrap()["data"].as_array().map_or(1, Vec::len);
+        self.0.borrow().answers.get(end.name()).into_iter().flatten().map(count).collect()
+    }
 }
 
 #[test]
@@ -54,10 +102,10 @@ fn frames_are_merged_until_there_are_enough_messages() {
     inside.send(&batch(&vec![token(1, 97, false); 4]));
     inside.send(&token(1, 97, false));
     inside.send(&token(1, 97, false));
-    assert!(inside.worker.step(DONTWAIT).unwrap());
-    assert!(inside.worker.step(DONTWAIT).unwrap());
-    assert!(!inside.worker.step(DONTWAIT).unwrap());
-    assert_eq!(sizes(&inside.frontend), [5, 2]);
+    assert!(inside.step());
+    assert!(inside.step());
+    assert!(!inside.step());
+    assert_eq!(inside.memory.sizes(End::Frontend), [5, 2]);
 }
 
 #[test]
@@ -67,39 +115,58 @@ fn bad_frames_and_their_bytes_do_not_keep_the_good_ones_waiting() {
     for _ in 0..10 {
         inside.send(&[0x07]);
     }
-    assert!(inside.worker.step(DONTWAIT).unwrap());
-    assert_eq!(sizes(&inside.frontend), [1]);
-    assert_eq!(inside.log().lines().count(), 3);
+    assert!(inside.step());
+    assert_eq!(inside.memory.sizes(End::Frontend), [1]);
+    assert_eq!(inside.memory.log().len(), 3);
 
     let mut inside = self::inside(1000);
     inside.send(&token(1, 97, false));
     for _ in 0..10 {
         inside.send(&[0; 600]);
     }
-    assert!(inside.worker.step(DONTWAIT).unwrap());
-    assert_eq!(sizes(&inside.frontend), [1]);
-    assert_eq!(inside.log().lines().count(), 2);
+    assert!(inside.step());
+    assert_eq!(inside.memory.sizes(End::Frontend), [1]);
+    assert_eq!(inside.memory.log().len(), 2);
 }
 
 #[test]
 fn told_to_stop_it_answers_what_is_there() {
-    let mut inside = inside(1);
+    let inside = inside(1);
     for uid in 0..50 {
         inside.send(&token(uid, 97, true));
         inside.send(&abort(uid));
     }
     inside.worker.stop.set();
     inside.worker.run().unwrap();
-    assert_eq!((sizes(&inside.frontend).len(), sizes(&inside.backend).len()), (50, 50));
+    let memory = inside.memory;
+    assert_eq!((memory.sizes(End::Frontend).len(), memory.sizes(End::Backend).len()), (50, 50));
 }
 
 #[test]
 fn lines_that_were_not_shown_are_spoken_of() {
-    let mut inside = inside(1);
+    let inside = inside(1);
     for _ in 0..150 {
         inside.send(&[0x07]);
     }
     inside.worker.stop.set();
     inside.worker.run().unwrap();
-    assert_eq!(inside.log().lines().last(), Some("and 50 more lines, not shown"));
+    assert_eq!(inside.memory.log().last().unwrap(), "and 50 more lines, not shown");
+}
+
+#[test]
+fn an_end_that_is_full_is_waited_for() {
+    let mut inside = inside(1);
+    inside.memory.0.borrow_mut().full = 3;
+    inside.send(&token(1, 97, false));
+    assert!(inside.step());
+    assert_eq!((inside.memory.sizes(End::Frontend), inside.memory.0.borrow().waits), (vec![1], 3));
+}
+
+#[test]
+fn frames_that_nobody_took_are_spoken_of() {
+    let inside = inside(1);
+    inside.memory.0.borrow_mut().unsent = 7;
+    inside.worker.stop.set();
+    inside.worker.run().unwrap();
+    assert_eq!(inside.memory.log(), ["7 frames are lost: the front end doesn't read"]);
 }

@@ -1,0 +1,96 @@
+//! The ends without libzmq, on the service's own thread.
+
+use std::time::{Duration, Instant};
+
+use rustix::fs::Mode;
+use rustix::process::umask;
+use zmtp::{Address, Attach, Poller, Pull, Push, Socket};
+
+use super::Ends;
+use crate::answer::End;
+use crate::settings::Settings;
+
+/// Sockets that this thread reads and writes itself.
+pub struct Direct {
+    poller: Poller,
+    pull: Pull,
+    backend: Push,
+    frontend: Push,
+}
+
+impl Direct {
+    /// Bind and connect as told. The error says which end can't be had.
+    pub fn open(settings: &Settings) -> Result<Self, String> {
+        let poller = Poller::new().map_err(broken)?;
+        // The reader refuses what is too long by name; far beyond that the sender is cut off before it is in memory.
+        let most = settings.max_frame.saturating_mul(4);
+        let [pull, backend, frontend] = settings.ends();
+        Ok(Self {
+            pull: open(pull, |address, attach| Pull::open(&poller, address, attach, most))?,
+            backend: open(backend, |address, attach| Push::open(&poller, address, attach))?,
+            frontend: open(frontend, |address, attach| Push::open(&poller, address, attach))?,
+            poller,
+        })
+    }
+
+    fn wait(&mut self, wait: Duration) -> Result<(), String> {
+        let Self { poller, pull, backend, frontend } = self;
+        poller.wait(wait, &mut [pull, backend, frontend]).map_err(broken)
+    }
+
+    fn push(&mut self, end: End) -> &mut Push {
+        match end {
+            End::Backend => &mut self.backend,
+            End::Frontend => &mut self.frontend,
+        }
+    }
+}
+
+impl Ends for Direct {
+    fn receive(&mut self, wait: Duration) -> Result<Option<Vec<u8>>, String> {
+        if let Some(frame) = self.pull.receive() {
+            return Ok(Some(frame));
+        }
+        if !wait.is_zero() || self.pull.is_busy() {
+            self.wait(wait)?;
+        }
+        Ok(self.pull.receive())
+    }
+
+    fn send(&mut self, end: End, frame: &[u8]) -> Result<bool, String> {
+        Ok(self.push(end).send(frame))
+    }
+
+    fn wait_for_room(&mut self, _: End, wait: Duration) -> Result<(), String> {
+        let Self { poller, backend, frontend, pull } = self;
+        poller.wait(wait, &mut [backend, frontend, pull]).map_err(broken)
+    }
+
+    fn leave_within(mut self: Box<Self>, time: Duration) -> Result<[(End, usize); 2], String> {
+        let until = Instant::now() + time;
+        loop {
+            let unsent = [(End::Backend, self.backend.unsent()), (End::Frontend, self.frontend.unsent())];
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || unsent.iter().all(|(_, frames)| *frames == 0) {
+                return Ok(unsent);
+            }
+            self.wait(left)?;
+        }
+    }
+}
+
+fn open<S>(
+    (name, address, bound): (&str, &str, bool),
+    open: impl FnOnce(&Address, Attach) -> std::io::Result<S>,
+) -> Result<S, String> {
+    let (verb, attach) = if bound { ("bind", Attach::Bind) } else { ("connect", Attach::Connect) };
+    // Another user's process must not get at a socket file, whatever its folder allows.
+    let mask = umask(Mode::RWXG | Mode::RWXO);
+    let opened = address.parse::<Address>().and_then(|place| open(&place, attach).map_err(|error| error.to_string()));
+    umask(mask);
+    opened.map_err(|why| format!("can't {verb} --{name} {address}: {why}"))
+}
+
+fn broken(error: std::io::Error) -> String {
+    error.to_string()
+}
