@@ -179,11 +179,19 @@ impl Link {
     }
 
     fn write(&mut self) -> Result<(), Lost> {
-        self.opening.write_to(&mut self.stream)?;
-        if self.is_open() && self.opening.is_empty() {
-            self.outbox.write_to(&mut self.stream)?;
+        let written = self.opening.write_to(&mut self.stream).and_then(|()| {
+            if self.is_open() && self.opening.is_empty() { self.outbox.write_to(&mut self.stream) } else { Ok(()) }
+        });
+        match (written, self.role) {
+            (Err(_), Role::Push) => Err(Lost),
+            (Err(_), Role::Pull) => {
+                // It has gone, but may have sent messages before that.
+                (self.opening, self.outbox) = (Outbox::default(), Outbox::default());
+                (self.readable, self.ended) = (true, true);
+                Ok(())
+            }
+            (Ok(()), _) => Ok(()),
         }
-        Ok(())
     }
 
     /// Go on with the handshake as far as what was read allows.
