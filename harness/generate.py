@@ -16,7 +16,9 @@ from harness.tokenizer import Vocabulary
 
 MOST_TOKENS = 4000
 _CROWD = 2200
-_MOST_CHARACTERS = 140_000
+_PAST_17_BITS, _PAST_20_BITS = 140_000, 1_060_000
+_MOST_FOR_20_BITS = 16_000
+"""Tokens that a stream past 20 bits may take; where it takes more it stays past 17."""
 _PAST_12_BITS = MOST_TOKENS + 200
 _SHORT_STREAMS = 768
 
@@ -186,16 +188,18 @@ def invalid(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStre
 
 
 def limits(vocabulary: Vocabulary, chance: random.Random) -> Iterator[TokenStream]:
-    """Streams past what a narrow counter holds: over 131,072 characters, and over 4,096 tokens.
+    """Streams past what a narrow counter holds: over 1,048,576 characters, and over 4,096 tokens.
 
-    A vocabulary of short tokens takes more than 65,536 of them to get there.
+    With a vocabulary of short tokens there are over 131,072 characters, and more than 65,536 tokens if it takes them.
     """
     ordinary = [token for token in sorted(vocabulary.pieces) if token not in vocabulary.specials]
     lengths = {token: len(vocabulary.bytes_by_id[token].decode("utf-8", "replace")) for token in ordinary}
     # What ends inside a character would leave one window that takes quadratic time.
     whole = [token for token in ordinary if token not in vocabulary.partial_set]
     longest = sorted(whole, key=lambda token: (-lengths[token], token))[:8]
-    need = _MOST_CHARACTERS // lengths[longest[-1]] + 1
+    need = _PAST_20_BITS // lengths[longest[-1]] + 1
+    if need > _MOST_FOR_20_BITS:
+        need = _PAST_17_BITS // lengths[longest[-1]] + 1
     yield TokenStream([*(longest[at % len(longest)] for at in range(need)), vocabulary.eos_id])
     few = chance.sample(ordinary, 40)
     yield TokenStream([few[chance.randrange(len(few))] for _ in range(MOST_TOKENS + 1000)])
