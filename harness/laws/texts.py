@@ -76,11 +76,15 @@ def eos(trial: Trial, decoder: FullDecoder) -> Violation | None:
 def prompt(trial: Trial, decoder: FullDecoder) -> Violation | None:
     """Text that can't change any more is sent `HOLD` messages later at most, and all of it by the finish."""
     for stream, due in _streams(trial, decoder):
-        sent = ""
+        sent, in_time = "", HOLD
         tokens = [message.token for message in stream.messages]
         for at, message in enumerate(stream.messages):
             sent += message.chunk
-            if at < HOLD or not due.startswith(sent):
+            if at < in_time or not due.startswith(sent):
+                continue
+            if len(sent) >= len(decoder.settled(tokens[: at + 1])):
+                # Nothing is held back here: what was settled by now is in time for the next messages too.
+                in_time = at + HOLD + 1
                 continue
             settled = decoder.settled(tokens[: at + 1 - HOLD])
             if len(sent) < len(settled) <= len(due) and due.startswith(settled):

@@ -101,6 +101,8 @@ def test_what_is_right_keeps_every_law(law: str, at: int, ground: Setting) -> No
         ("prompt", Kind.LOST, (0, 0), [[(0, "a", True, "")]]),
         ("prompt", Kind.LATE, (HOLD, 0), [[(0, "a", False, "")]] * (HOLD + 1)),
         ("prompt", Kind.LATE, (HOLD + 1, 0), [[(0, "e4", False, "")]] * (HOLD + 2)),
+        ("prompt", Kind.LATE, (2 * HOLD + 1, 0),
+         [[(0, "a", False, "a")]] * (HOLD + 1) + [[(0, "a", False, "")]] * (HOLD + 3)),
     ],
 )  # fmt: skip
 def test_what_breaks_a_law(
