@@ -64,6 +64,10 @@ pub(crate) struct Model {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub byte_fallback: Option<bool>,
+    pub ignore_merges: Option<bool>,
+    unk_id: Option<usize>,
+    #[serde(default)]
+    pub merges: Vec<serde::de::IgnoredAny>,
     dropout: Option<f64>,
     continuing_subword_prefix: Option<String>,
     end_of_word_suffix: Option<String>,
@@ -71,6 +75,19 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// Whether a piece is in its vocabulary.
+    pub fn has(&self, piece: &str) -> bool {
+        match &self.vocab {
+            Vocab::ById(vocab) => vocab.contains_key(piece),
+            Vocab::Scored(vocab) => vocab.iter().any(|(own, _)| own == piece),
+        }
+    }
+
+    /// Whether it has a token for what is unknown, by its place among scored pieces.
+    pub fn has_unknown(&self) -> bool {
+        matches!(&self.vocab, Vocab::Scored(vocab) if self.unk_id.is_some_and(|id| id < vocab.len()))
+    }
+
     /// Whether it is BPE that drops no merge, with pieces alike at any place in a word.
     pub fn is_plain_bpe(&self) -> bool {
         let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];

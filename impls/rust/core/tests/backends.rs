@@ -13,9 +13,8 @@ use support::pinned;
 
 fn choice(name: &str) -> Choice {
     match name {
-        "qwen2.5" | "tekken" | "straddle" => Choice::Fastokens,
-        "bert" => Choice::Direct,
-        "llama2" | "t5" => Choice::Splintr,
+        "qwen2.5" | "tekken" => Choice::Fastokens,
+        "bert" | "llama2" | "straddle" | "t5" => Choice::Direct,
         _ => Choice::Tokenizers,
     }
 }

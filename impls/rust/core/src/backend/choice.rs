@@ -70,14 +70,14 @@ fn isolated(expression: &str) -> Value {
     json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false})
 }
 
-fn is_byte_level(pre_tokenizer: &Value) -> bool {
+pub fn is_byte_level(pre_tokenizer: &Value) -> bool {
     let flag = |name: &str| pre_tokenizer[name].as_bool();
     let bare = flag("add_prefix_space") == Some(false) && flag("use_regex") == Some(false);
     pre_tokenizer["type"] == "ByteLevel" && bare
 }
 
 /// BPE with byte fallback on a text whose spaces are marks, with one more in front.
-fn is_sentencepiece_bpe(definition: &Definition) -> bool {
+pub fn is_sentencepiece_bpe(definition: &Definition) -> bool {
     let model = &definition.model;
     let marks = json!({"type": "Sequence", "normalizers": [
         {"type": "Prepend", "prepend": "▁"},
@@ -88,7 +88,7 @@ fn is_sentencepiece_bpe(definition: &Definition) -> bool {
 }
 
 /// Unigram as T5 has it: SentencePiece's table of characters, one mark for a run of spaces, words that begin with it.
-fn is_unigram(definition: &Definition) -> bool {
+pub fn is_unigram(definition: &Definition) -> bool {
     let marks = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     let spaces = [
         json!({"type": "Strip", "strip_left": false, "strip_right": true}),

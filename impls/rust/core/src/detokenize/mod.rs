@@ -19,6 +19,8 @@ use crate::folder::TokenizerFolder;
 use crate::request::{DetokenizeOutput, DetokenizeRequest};
 
 pub use chunks::{Chunk, Chunks};
+#[cfg(feature = "direct")]
+pub(crate) use table::byte_of_char;
 
 use bytefallback::ByteFallback;
 use bytelevel::ByteLevel;

@@ -57,7 +57,7 @@ pub fn byte_level_bytes(piece: &str) -> Vec<u8> {
 }
 
 /// Printable Latin-1 characters stand for themselves, the other bytes for U+0100 on, in order.
-fn byte_of_char(char: char) -> Option<u8> {
+pub fn byte_of_char(char: char) -> Option<u8> {
     let point = char as u32;
     match point {
         0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => u8::try_from(point).ok(),

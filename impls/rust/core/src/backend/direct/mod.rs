@@ -3,9 +3,14 @@
 
 mod added;
 mod bert;
+mod bytes;
+mod charsmap;
 mod frame;
+mod merges;
 mod recent;
+mod sentencepiece;
 mod trie;
+mod unigram;
 mod wordpiece;
 
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +18,11 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use self::added::{Added, Stretch};
+use self::bytes::Bytes;
 use self::frame::Frame;
 use self::recent::Recent;
+use self::sentencepiece::SentencePiece;
+use self::unigram::Unigram;
 use self::wordpiece::WordPiece;
 use super::{HuggingFace, TokenizerBackend, is_worth_threads};
 use crate::error::{LoadError, TokenizeError};
@@ -30,6 +38,9 @@ trait Family: Send + Sync {
 struct Memory {
     recent: Recent,
     word: Vec<u8>,
+    text: String,
+    merging: merges::Workspace,
+    paths: unigram::Paths,
 }
 
 /// Encodes by itself, and decodes with `tokenizers`.
@@ -48,15 +59,16 @@ impl Direct {
         let definition = &folder.definition;
         Frame::of(definition).is_some()
             && definition.added_tokens.iter().all(AddedToken::is_plain)
-            && wordpiece::knows(definition)
+            && make_of(folder).is_some()
     }
 
     /// The tokenizer of a folder.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, LoadError> {
         let unusable = |why: String| folder.unusable(&why);
+        let family = make_of(folder).ok_or_else(|| unusable("it is of another family".into()))?;
         Ok(Self {
             added: Added::new(&folder.definition.added_tokens).map_err(unusable)?,
-            family: Box::new(WordPiece::new(folder).map_err(unusable)?),
+            family: family(folder).map_err(unusable)?,
             frame: Frame::of(&folder.definition).ok_or_else(|| unusable("its post_processor is another".into()))?,
             memories: Mutex::default(),
             decoder: HuggingFace::new(folder)?,
@@ -80,6 +92,23 @@ impl Direct {
         let ids = texts.iter().map(|text| Ok(self.encode(text, &mut memory))).collect();
         lock().push(memory);
         ids
+    }
+}
+
+type Make = fn(&TokenizerFolder) -> Result<Box<dyn Family>, String>;
+
+/// What makes the encoder of the family that a tokenizer.json is of.
+fn make_of(folder: &TokenizerFolder) -> Option<Make> {
+    if wordpiece::knows(&folder.definition) {
+        Some(|folder| Ok(Box::new(WordPiece::new(folder)?)))
+    } else if sentencepiece::knows(folder) {
+        Some(|folder| Ok(Box::new(SentencePiece::new(folder)?)))
+    } else if unigram::knows(folder) {
+        Some(|folder| Ok(Box::new(Unigram::new(folder)?)))
+    } else if bytes::knows(folder) {
+        Some(|folder| Ok(Box::new(Bytes::new(folder)?)))
+    } else {
+        None
     }
 }
 
