@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from harness.assets import chosen, read_pins, resolve
 from harness.bench.figures import Cell, Column, Report
@@ -26,11 +26,13 @@ from harness.tokenizer import TransformersCodec
 
 SIZES = (1, 4, 16, 64)
 _ROUNDS = 9
+_IN_A_ROW = 8
 _WARM_UP = 64
 _TOKENS = 300
 _SEED = 1
 _TEXTS = ("bidi", "cjk", "code", "conversations", "languages", "marks", "prompts-long")
 _SCRIPTS = ((0x61, 0x7A), (0x61, 0x7A), (0x430, 0x44F), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3), (0x915, 0x939))
+T = TypeVar("T")
 Maker: TypeAlias = Callable[[], Prompt]
 
 
@@ -115,7 +117,8 @@ def run(project: Project, announce: Announce) -> Report:
         _COLUMNS,
         tuple(rows),
         (
-            f"medians of {_ROUNDS} rounds; in each, both get the same prompts of about {_TOKENS} tokens, new to both",
+            f"medians of {_ROUNDS} rounds of {_IN_A_ROW} batches; in each, both get the same prompts "
+            f"of about {_TOKENS} tokens, new to both, and either is the first in every other round",
             "the reference: transformers, one request after the other; what both answer is compared",
             "made-up: words of random letters, which no cache of words has met",
         ),
@@ -132,26 +135,45 @@ def _kinds(sentences: Sentences, has_template: bool) -> Iterator[tuple[str, Sequ
 
 def _measure(codec: TransformersCodec, backend: Backend, makers: Sequence[Maker]) -> Iterator[tuple[int, list[Timing]]]:
     made = (makers[at % len(makers)]() for at in itertools.count())
-    _time(codec, backend, [next(made) for _ in range(_WARM_UP)])
+    _time(codec, backend, [[next(made) for _ in range(_WARM_UP)]])
     for size in SIZES:
-        yield size, [_time(codec, backend, [next(made) for _ in range(size)]) for _ in range(_ROUNDS)]
+        rounds = [[[next(made) for _ in range(size)] for _ in range(_IN_A_ROW)] for _ in range(_ROUNDS)]
+        gc.collect()
+        gc.disable()
+        try:
+            timings = [_time(codec, backend, batches, rust_first=at % 2 == 1) for at, batches in enumerate(rounds)]
+        finally:
+            gc.enable()
+        yield size, timings
 
 
-def _time(codec: TransformersCodec, backend: Backend, prompts: Sequence[Prompt]) -> Timing:
-    requests = [TokenizeRequest(uid, prompt) for uid, prompt in enumerate(prompts)]
-    gc.collect()
-    gc.disable()
-    try:
-        begin = time.process_time()
-        expected = [codec.encode(request.prompt) for request in requests]
-        middle, passing = time.process_time(), time.perf_counter()
-        got = backend.tokenize(requests)
-        end, passed = time.process_time(), time.perf_counter()
-    finally:
-        gc.enable()
-    if [list(ids) for ids in got] != expected:
+def _time(
+    codec: TransformersCodec, backend: Backend, batches: Sequence[Sequence[Prompt]], rust_first: bool = False
+) -> Timing:
+    asked = [[TokenizeRequest(uid, prompt) for uid, prompt in enumerate(prompts)] for prompts in batches]
+
+    def reference() -> list[list[list[int]]]:
+        return [[codec.encode(request.prompt) for request in requests] for requests in asked]
+
+    def rust() -> list[Sequence[Sequence[int]]]:
+        return [backend.tokenize(requests) for requests in asked]
+
+    if rust_first:
+        got, rust_time, rust_passed = _timed(rust)
+        expected, reference_time, _ = _timed(reference)
+    else:
+        expected, reference_time, _ = _timed(reference)
+        got, rust_time, rust_passed = _timed(rust)
+    if [[list(ids) for ids in answers] for answers in got] != expected:
         raise ParityError("the Rust tokenizer is red: there is nothing to time", hint="run `parity check rust`")
-    return Timing((middle - begin) * 1e3, (end - middle) * 1e3, (passed - passing) * 1e3)
+    return Timing(reference_time / len(asked), rust_time / len(asked), rust_passed / len(asked))
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float, float]:
+    """What some work gives, the milliseconds of the processor that it takes, and those that pass."""
+    begin, passing = time.process_time(), time.perf_counter()
+    given = work()
+    return given, (time.process_time() - begin) * 1e3, (time.perf_counter() - passing) * 1e3
 
 
 def _figures(timings: Sequence[Timing]) -> Iterator[float]:

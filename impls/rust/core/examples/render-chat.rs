@@ -8,8 +8,8 @@ use std::io::{self, BufRead, Write};
 use minisgl_tokenizer::{ChatTemplate, Message};
 use serde_json::{Map, Value, json};
 
-fn strings(map: &Map<String, Value>) -> Vec<(String, String)> {
-    map.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+fn strings<'a, T: From<&'a str>>(map: &'a Map<String, Value>) -> Vec<(T, T)> {
+    map.iter().map(|(key, value)| (key.as_str().into(), value.as_str().unwrap_or_default().into())).collect()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

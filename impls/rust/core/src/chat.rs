@@ -14,8 +14,10 @@ mod tests;
 mod tokens;
 mod translate;
 
+use std::sync::Arc;
+
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
+use minijinja::value::{Object, Value};
 use minijinja::{AutoEscape, Environment, Error, Output, State};
 
 use crate::error::TokenizeError;
@@ -29,7 +31,28 @@ const FUEL: u64 = 100_000_000;
 /// A compiled chat template, with the special tokens that it may name.
 pub struct ChatTemplate {
     environment: Environment<'static>,
-    special_tokens: Vec<(String, Value)>,
+    /// What every conversation is rendered with.
+    fixed: Value,
+}
+
+/// What a template reads: a conversation, and what is fixed.
+#[derive(Debug)]
+struct Context {
+    messages: Value,
+    fixed: Value,
+}
+
+impl Object for Context {
+    fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
+        self.get_value_by_str(name.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if name == "messages" {
+            return Some(self.messages.clone());
+        }
+        self.fixed.get_attr(name).ok().filter(|value| !value.is_undefined())
+    }
 }
 
 impl ChatTemplate {
@@ -47,9 +70,10 @@ impl ChatTemplate {
         tests::add_to(&mut environment);
         operators::add_to(&mut environment);
         environment.add_template_owned(NAME, translate::translate(source)?).map_err(|error| describe(&error))?;
-        let special_tokens =
-            special_tokens.iter().map(|(name, content)| (name.clone(), Value::from(content))).collect();
-        Ok(Self { environment, special_tokens })
+        let fixed =
+            [("tools", Value::from(())), ("documents", Value::from(())), ("add_generation_prompt", Value::from(true))];
+        let special = special_tokens.iter().map(|(name, content)| (name.as_str(), Value::from(content)));
+        Ok(Self { environment, fixed: Value::from_pairs(fixed.into_iter().chain(special)) })
     }
 
     /// Let it always be the time at some seconds since 1970, for templates that print the date.
@@ -58,33 +82,27 @@ impl ChatTemplate {
     }
 
     /// The text of a conversation, with the prompt for the model's answer at the end.
-    pub fn render(&self, messages: &[Message]) -> Result<String, TokenizeError> {
+    pub fn render(&self, messages: &[Message<'_>]) -> Result<String, TokenizeError> {
         if messages.is_empty() {
             return Err(TokenizeError::Render("it has no messages".into()));
         }
-        let fixed = [
-            ("messages", messages.iter().map(with_reasoning).collect()),
-            ("tools", Value::from(())),
-            ("documents", Value::from(())),
-            ("add_generation_prompt", Value::from(true)),
-        ];
-        let special = self.special_tokens.iter().map(|(name, content)| (name.as_str(), content.clone()));
-        let context = Value::from_pairs(fixed.into_iter().chain(special));
+        let messages = messages.iter().map(with_reasoning).collect();
+        let context = Value::from_object(Context { messages, fixed: self.fixed.clone() });
         let rendered = self.environment.get_template(NAME).and_then(|template| template.render(context));
         rendered.map_err(|error| TokenizeError::Render(describe(&error)))
     }
 }
 
 /// A message, its reasoning under each of the names that templates read.
-fn with_reasoning(message: &Message) -> Value {
-    let pairs = message.iter().map(|(name, content)| (name.as_str(), content.as_str()));
+fn with_reasoning(message: &Message<'_>) -> Value {
+    let pairs = message.iter().map(|(name, content)| (name.as_ref(), content.as_ref()));
     let find = |name: &&str| message.iter().find(|(own, _)| own == name);
     let Some((_, reasoning)) = REASONING_FIELDS.iter().find_map(find) else {
         return Value::from_pairs(pairs);
     };
     let has = |name: &str| message.iter().any(|(own, _)| own == name);
-    let first = (!has("thinking")).then_some(("thinking", reasoning.as_str()));
-    let last = (!has("reasoning_content")).then_some(("reasoning_content", reasoning.as_str()));
+    let first = (!has("thinking")).then_some(("thinking", reasoning.as_ref()));
+    let last = (!has("reasoning_content")).then_some(("reasoning_content", reasoning.as_ref()));
     Value::from_pairs(first.into_iter().chain(pairs).chain(last))
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// One message of a conversation: its fields in the order given, usually `role` and `content`.
-pub type Message = Vec<(String, String)>;
+pub type Message<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// What is to be encoded: a text as it is, or a conversation, rendered by the tokenizer's chat template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum PromptInput<'a> {
     /// A text.
     Text(Cow<'a, str>),
     /// A conversation.
-    Messages(Vec<Message>),
+    Messages(Vec<Message<'a>>),
 }
 
 /// One prompt of the stream `uid`.

@@ -1,9 +1,13 @@
 //! What chat templates print, refuse and are kept from.
 
+use std::borrow::Cow;
+
 use minisgl_tokenizer::{ChatTemplate, Message, TokenizeError};
 
-fn messages() -> Vec<Message> {
-    let message = |role: &str, content: &str| vec![("role".into(), role.into()), ("content".into(), content.into())];
+fn messages() -> Vec<Message<'static>> {
+    let message = |role: &'static str, content: &'static str| {
+        vec![("role".into(), role.into()), ("content".into(), content.into())]
+    };
     vec![message("user", "Hi <you> & \"me\"\n"), message("assistant", "é")]
 }
 
@@ -95,7 +99,7 @@ fn the_tag_generation_has_a_scope_and_no_text() {
 
 #[test]
 fn reasoning_has_all_its_names() {
-    let message = |name: &str| vec![("role".into(), "assistant".into()), (name.to_owned(), "so".to_owned())];
+    let message = |name: &str| vec![("role".into(), "assistant".into()), (Cow::Owned(name.to_owned()), "so".into())];
     let source = "{{ messages[0].reasoning_content }}{{ messages[0].thinking }}";
     let template = ChatTemplate::new(source, &[]).expect("a template");
     for name in ["reasoning_content", "thinking", "reasoning"] {

@@ -103,10 +103,13 @@ fn detokenize_matches_python_oracle_for_cjk_streams() {
     replay_all(|corpus| corpus == "cjk");
 }
 
-fn messages(json: &str) -> Vec<Message> {
+fn messages(json: &str) -> Vec<Message<'static>> {
     let turns: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(json).unwrap();
     let text = |value: serde_json::Value| value.as_str().unwrap().to_owned();
-    turns.into_iter().map(|turn| turn.into_iter().map(|(key, value)| (key, text(value))).collect()).collect()
+    turns
+        .into_iter()
+        .map(|turn| turn.into_iter().map(|(key, value)| (key.into(), text(value).into())).collect())
+        .collect()
 }
 
 fn request(row: &Row) -> TokenizeRequest<'_> {

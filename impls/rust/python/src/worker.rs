@@ -11,7 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
 
 use crate::columns::{self, read_buffers, read_objects, uid};
-use crate::prompts::prompt;
+use crate::prompts::Prompt;
 
 /// A batch on its way: requests, and the answers to them.
 #[derive(Default)]
@@ -45,21 +45,22 @@ impl TokenizerWorker {
     fn tokenize<'py>(&self, py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let mut uids = Vec::new();
         let mut prompts = Vec::new();
+        let about = |uid: u64, error: PyErr| {
+            let message = format!("uid {uid}: {}", error.value(py));
+            let is_type = error.is_instance_of::<PyTypeError>(py);
+            if is_type { PyTypeError::new_err(message) } else { PyValueError::new_err(message) }
+        };
         for request in requests.try_iter()? {
             let request = request?;
-            uids.push(uid(&request.getattr(intern!(py, "uid"))?)?);
-            prompts.push(request.getattr(intern!(py, "prompt"))?);
+            let uid = uid(&request.getattr(intern!(py, "uid"))?)?;
+            uids.push(uid);
+            prompts.push(Prompt::of(request.getattr(intern!(py, "prompt"))?).map_err(|error| about(uid, error))?);
         }
         let requests = uids
             .iter()
             .zip(&prompts)
-            .map(|(uid, value)| {
-                let prompt = prompt(value).map_err(|error| {
-                    let message = format!("uid {uid}: {}", error.value(py));
-                    let is_type = error.is_instance_of::<PyTypeError>(py);
-                    if is_type { PyTypeError::new_err(message) } else { PyValueError::new_err(message) }
-                })?;
-                Ok(TokenizeRequest { uid: *uid, prompt })
+            .map(|(uid, prompt)| {
+                Ok(TokenizeRequest { uid: *uid, prompt: prompt.input().map_err(|error| about(*uid, error))? })
             })
             .collect::<PyResult<Vec<_>>>()?;
         let answers = py.detach(|| self.tokenizer.tokenize(&requests));

@@ -51,8 +51,8 @@ impl Chance {
                 let turns = self.below(3);
                 let turn = |chance: &mut Self| {
                     vec![
-                        ("role".to_owned(), "user".to_owned()),
-                        ("content".to_owned(), chance.text()[..].chars().take(9).collect()),
+                        ("role".into(), "user".into()),
+                        ("content".into(), chance.text()[..].chars().take(9).collect()),
                     ]
                 };
                 let messages = (0..turns).map(|_| turn(self)).collect();

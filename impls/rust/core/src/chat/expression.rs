@@ -119,7 +119,11 @@ impl<'s> Reader<'_, 's> {
         let mut is_sum = false;
         loop {
             if self.take("+") {
-                value = format!("{value}|py_add({})", self.concatenation()?);
+                let mut others = vec![self.concatenation()?];
+                while self.take("+") {
+                    others.push(self.concatenation()?);
+                }
+                value = format!("{value}|py_add({})", others.join(", "));
             } else if self.take("-") {
                 value = format!("({value} - {})", self.concatenation()?);
             } else {

@@ -18,7 +18,7 @@ pub fn add_to(environment: &mut Environment<'_>) {
         contains(within, value)
     });
     environment.add_filter("py_concat", concat);
-    environment.add_filter("py_add", add);
+    environment.add_filter("py_add", sum);
     environment.add_filter("py_multiply", multiply);
     environment.add_filter("py_modulo", modulo);
     environment.add_filter("py_power", power);
@@ -121,6 +121,19 @@ fn concat(state: &State<'_, '_>, first: &Value, others: Rest<Value>) -> Result<S
     let joined = python::joined(std::iter::once(first).chain(others.iter()).map(text), "")?;
     python::pay(state, joined.len())?;
     Ok(joined)
+}
+
+/// A sum of two or more. Texts, which most sums are of, are joined at once.
+fn sum(state: &State<'_, '_>, first: &Value, others: Rest<Value>) -> Result<Value, Error> {
+    let plain = |value: &Value| value.as_str().filter(|_| !value.is_safe()).map(str::len);
+    let lengths: Option<usize> = std::iter::once(first).chain(others.iter()).map(plain).sum();
+    let Some(length) = lengths else {
+        return others.iter().try_fold(first.clone(), |sum, value| add(state, &sum, value));
+    };
+    python::pay(state, length)?;
+    let mut joined = String::with_capacity(length);
+    joined.extend(std::iter::once(first).chain(others.iter()).filter_map(Value::as_str));
+    Ok(joined.into())
 }
 
 fn add(state: &State<'_, '_>, left: &Value, right: &Value) -> Result<Value, Error> {

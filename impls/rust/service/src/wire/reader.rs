@@ -268,7 +268,7 @@ fn prompt(bytes: &[u8]) -> Result<PromptInput<'_>, Wrong> {
     Ok(PromptInput::Messages(messages))
 }
 
-fn message(bytes: &[u8]) -> Result<Message, Wrong> {
+fn message(bytes: &[u8]) -> Result<Message<'_>, Wrong> {
     let (pairs, mut rest) = map(bytes).ok_or("expected maps in `text`")?;
     if pairs > MOST_FIELDS {
         return Err(format!("{pairs} fields in a message, the limit is {MOST_FIELDS}"));
@@ -281,8 +281,8 @@ fn message(bytes: &[u8]) -> Result<Message, Wrong> {
         let (key, content) = text(key).zip(text(content)).ok_or("expected texts in `text`")?;
         // As in Python: the first one of a name has its place, the last one its content.
         match message.iter_mut().find(|(name, _)| name == key) {
-            Some((_, own)) => content.clone_into(own),
-            None => message.push((key.to_owned(), content.to_owned())),
+            Some((_, own)) => *own = content.into(),
+            None => message.push((key.into(), content.into())),
         }
     }
     Ok(message)

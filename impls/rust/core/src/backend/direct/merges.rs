@@ -5,20 +5,17 @@ use std::collections::BinaryHeap;
 
 use ahash::AHashMap;
 
-/// What a pair of tokens becomes, and how early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rule {
-    rank: u32,
-    id: u32,
+/// The rules of a vocabulary. The earlier of two has the lower rank.
+pub struct Merges {
+    ranks: AHashMap<(u32, u32), u32>,
+    /// What the rule of each rank makes.
+    products: Vec<u32>,
 }
-
-/// The rules of a vocabulary.
-pub struct Merges(AHashMap<(u32, u32), Rule>);
 
 /// Memory that is used again from one piece to the next.
 #[derive(Default)]
 pub struct Workspace {
-    rules: Vec<Rule>,
+    ranks: Vec<u32>,
     links: Vec<Link>,
     queue: BinaryHeap<Reverse<(u32, usize)>>,
 }
@@ -31,46 +28,70 @@ struct Link {
     alive: bool,
 }
 
-const NONE: Rule = Rule { rank: u32::MAX, id: 0 };
+/// The rank of two tokens that no rule is for.
+const NONE: u32 = u32::MAX;
 /// Up to this many tokens the best pair is looked for in a row, above in a heap.
-const SHORT: usize = 96;
+const SHORT: usize = 256;
 
 impl Merges {
     /// Rules in the order of their ranks: the two tokens of each, and what they become.
-    pub fn new(rules: impl IntoIterator<Item = [u32; 3]>) -> Self {
-        Self(rules.into_iter().zip(0..).map(|([left, right, id], rank)| ((left, right), Rule { rank, id })).collect())
+    pub fn new(rules: &[[u32; 3]]) -> Self {
+        Self {
+            ranks: rules.iter().zip(0..).map(|([left, right, _], rank)| ((*left, *right), rank)).collect(),
+            products: rules.iter().map(|[_, _, product]| *product).collect(),
+        }
     }
 
-    fn rule(&self, left: u32, right: u32) -> Rule {
-        self.0.get(&(left, right)).copied().unwrap_or(NONE)
+    fn rank(&self, left: u32, right: u32) -> u32 {
+        self.ranks.get(&(left, right)).copied().unwrap_or(NONE)
     }
 
     /// Merge the tokens `ids[from..]` until no rule applies.
     pub fn apply(&self, ids: &mut Vec<u32>, from: usize, workspace: &mut Workspace) {
         if ids.len() - from <= SHORT {
-            self.apply_in_row(ids, from, &mut workspace.rules);
+            self.apply_in_row(ids, from, &mut workspace.ranks);
         } else {
             self.apply_by_heap(ids, from, workspace);
         }
     }
 
-    fn apply_in_row(&self, ids: &mut Vec<u32>, from: usize, rules: &mut Vec<Rule>) {
-        rules.clear();
-        rules.extend(ids[from..].windows(2).map(|pair| self.rule(pair[0], pair[1])));
-        while let Some((at, best)) = rules.iter().copied().enumerate().min_by_key(|(_, rule)| rule.rank) {
+    /// `ranks` is memory for the rank of each token and the next one.
+    fn apply_in_row(&self, ids: &mut Vec<u32>, from: usize, ranks: &mut Vec<u32>) {
+        ranks.clear();
+        ranks.extend(ids[from..].windows(2).map(|pair| self.rank(pair[0], pair[1])));
+        ranks.push(NONE);
+        loop {
+            let best = ranks.iter().fold(NONE, |best, rank| best.min(*rank));
             if best == NONE {
-                break;
+                return;
             }
-            ids[from + at] = best.id;
-            ids.remove(from + at + 1);
-            rules.remove(at);
-            if at < rules.len() {
-                rules[at] = self.rule(best.id, ids[from + at + 1]);
-            }
-            if at > 0 {
-                rules[at - 1] = self.rule(ids[from + at - 1], best.id);
-            }
+            let kept = self.apply_rule(best, &mut ids[from..], ranks);
+            ids.truncate(from + kept);
+            ranks.truncate(kept);
         }
+    }
+
+    /// Apply one rule wherever it applies, from left to right, until one comes up that is to be applied before.
+    /// What is left stands in front: so many tokens.
+    fn apply_rule(&self, rule: u32, row: &mut [u32], ranks: &mut [u32]) -> usize {
+        let product = self.products[rule as usize];
+        let (mut kept, mut at, mut is_best) = (0, 0, true);
+        while at < row.len() {
+            if ranks[at] != rule || !is_best {
+                (row[kept], ranks[kept]) = (row[at], ranks[at]);
+                (kept, at) = (kept + 1, at + 1);
+                continue;
+            }
+            row[kept] = product;
+            ranks[kept] = row.get(at + 2).map_or(NONE, |next| self.rank(product, *next));
+            is_best = ranks[kept] >= rule;
+            if kept > 0 {
+                ranks[kept - 1] = self.rank(row[kept - 1], product);
+                is_best &= ranks[kept - 1] >= rule;
+            }
+            (kept, at) = (kept + 1, at + 2);
+        }
+        kept
     }
 
     fn apply_by_heap(&self, ids: &mut Vec<u32>, from: usize, workspace: &mut Workspace) {
@@ -86,9 +107,9 @@ impl Merges {
         queue.clear();
         let push = |links: &[Link], queue: &mut BinaryHeap<_>, at: usize| {
             if at < end && links[at].after < end {
-                let rule = self.rule(links[at].id, links[links[at].after].id);
-                if rule != NONE {
-                    queue.push(Reverse((rule.rank, at)));
+                let rank = self.rank(links[at].id, links[links[at].after].id);
+                if rank != NONE {
+                    queue.push(Reverse((rank, at)));
                 }
             }
         };
@@ -100,14 +121,13 @@ impl Merges {
             if !links[at].alive || next >= end {
                 continue;
             }
-            let rule = self.rule(links[at].id, links[next].id);
-            // The pair has been merged otherwise since it was queued.
-            if rule.rank != rank {
+            // The pair may have been merged otherwise since it was queued.
+            if self.rank(links[at].id, links[next].id) != rank {
                 continue;
             }
             links[next].alive = false;
             let after = links[next].after;
-            links[at].id = rule.id;
+            links[at].id = self.products[rank as usize];
             links[at].after = after;
             if after < end {
                 links[after].before = at;
@@ -130,7 +150,7 @@ mod tests {
         let pairs = (0..4u32).flat_map(|a| (0..4u32).map(move |b| (a, b))).chain([(4, 5), (5, 4), (9, 9), (4, 4)]);
         let mut rules: Vec<[u32; 3]> = pairs.map(|(a, b)| [a, b, ids.next().unwrap()]).collect();
         rules.sort_by_key(|[a, b, _]| a.wrapping_mul(7).wrapping_add(b.wrapping_mul(13)) % 11);
-        Merges::new(rules)
+        Merges::new(&rules)
     }
 
     #[test]
@@ -144,7 +164,7 @@ mod tests {
                 })
                 .collect();
             let (mut row, mut heap) = (ids.clone(), ids.clone());
-            merges.apply_in_row(&mut row, 0, &mut workspace.rules);
+            merges.apply_in_row(&mut row, 0, &mut workspace.ranks);
             merges.apply_by_heap(&mut heap, 0, &mut workspace);
             assert_eq!(row, heap, "{ids:?}");
             assert!(length == 1 || row.len() < ids.len());

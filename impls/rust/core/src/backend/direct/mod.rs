@@ -4,6 +4,7 @@
 mod added;
 mod bert;
 mod bytes;
+mod chars;
 mod charsmap;
 mod frame;
 mod merges;

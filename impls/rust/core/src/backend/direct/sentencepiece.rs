@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use ahash::{AHashMap, AHashSet};
 use serde::Deserialize;
 
+use super::chars::Chars;
 use super::merges::{Merges, Workspace};
 use super::{Family, Memory};
 use crate::backend::choice::is_sentencepiece_bpe;
@@ -14,18 +15,40 @@ const MARK: char = '▁';
 
 /// The encoder.
 pub struct SentencePiece {
-    pieces: Pieces,
+    chars: Chars<Char>,
     /// Characters that stand side by side in what a merge makes: between others no merge reaches, and a text is cut.
-    /// `None` if merges reach into unknown characters, and it is nowhere.
-    joined: Option<AHashSet<(char, char)>>,
+    /// `None` if merges reach into the bytes of unknown characters, and it is nowhere.
+    joined: Option<Joined>,
+    pieces: Pieces,
 }
 
+/// Pairs of characters.
+struct Joined {
+    /// Of ASCII: which ones stand behind each.
+    ascii: Box<[u128; 128]>,
+    all: AHashSet<(char, char)>,
+}
+
+/// What is known of a character. A space is the mark that it becomes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Char {
+    /// Its token; `NONE` if it is the tokens of its bytes.
+    id: u32,
+    /// What it stands before in any merge's product: `OTHER`, `MARKS` or both.
+    before: u8,
+    /// What of these it is itself, if it stands behind another in any merge's product.
+    behind: u8,
+}
+
+const NONE: u32 = u32::MAX;
+const OTHER: u8 = 1;
+const MARKS: u8 = 2;
+
 struct Pieces {
-    chars: AHashMap<char, u32>,
     /// The token of each byte.
     bytes: Box<[u32; 256]>,
     merges: Merges,
-    /// The tokens that the merges make of their own text.
+    /// The tokens that the merges make of their own text, in which marks are spaces.
     whole: AHashMap<Box<[u8]>, u32>,
 }
 
@@ -87,67 +110,114 @@ impl SentencePiece {
             joined.extend(product.chars().zip(product.chars().skip(1)));
             rules.push([id_of(left)?, id_of(right)?, id_of(&product)?]);
         }
-        let joined = if rules.iter().flatten().any(|id| bytes.contains(id)) { None } else { Some(joined) };
-        let chars = model.vocab.iter().filter_map(|(piece, id)| Some((only_char(piece)?, *id))).collect();
-        let mut pieces = Pieces { chars, bytes, merges: Merges::new(rules), whole: AHashMap::new() };
+        let chars = chars(&model.vocab, &joined);
+        let joined = if rules.iter().flatten().any(|id| bytes.contains(id)) { None } else { Some(Joined::new(joined)) };
+        let mut pieces = Pieces { bytes, merges: Merges::new(&rules), whole: AHashMap::new() };
         let (mut ids, mut workspace) = (Vec::new(), Workspace::default());
         for (piece, id) in &model.vocab {
             ids.clear();
-            pieces.merge(piece, &mut workspace, &mut ids);
+            pieces.merge(&chars, piece, &mut workspace, &mut ids);
             if ids == [*id] {
-                pieces.whole.insert(piece.as_bytes().into(), *id);
+                pieces.whole.insert(piece.replace(MARK, " ").into_bytes().into(), *id);
             }
         }
-        Ok(Self { pieces, joined })
+        Ok(Self { chars, joined, pieces })
     }
 }
 
-impl Pieces {
-    fn merge(&self, piece: &str, workspace: &mut Workspace, ids: &mut Vec<u32>) {
-        let from = ids.len();
-        for char in piece.chars() {
-            if let Some(id) = self.chars.get(&char) {
-                ids.push(*id);
-            } else {
-                let mut utf8 = [0; 4];
-                ids.extend(char.encode_utf8(&mut utf8).bytes().map(|byte| self.bytes[usize::from(byte)]));
+impl Joined {
+    fn new(all: AHashSet<(char, char)>) -> Self {
+        let ascii = |char: char| if char == MARK { ' ' } else { char };
+        let mut pairs = Box::new([0; 128]);
+        for (left, right) in all.iter().map(|(left, right)| (ascii(*left), ascii(*right))) {
+            if left.is_ascii() && right.is_ascii() {
+                pairs[left as usize] |= 1 << right as u32;
             }
         }
+        Self { ascii: pairs, all }
+    }
+
+    /// Whether a pair is one of them, or may be one.
+    #[inline]
+    fn has(&self, left: char, right: char, chars: &Chars<Char>) -> bool {
+        if left.is_ascii() && right.is_ascii() {
+            return self.ascii[left as usize] >> right as u32 & 1 == 1;
+        }
+        let common = chars.get(left).before & chars.get(right).behind;
+        // Of alphabets nearly all that are found in a word are joined somewhere, and it is not looked up.
+        let is_letter = || left.len_utf8() < 3 && right.len_utf8() < 3;
+        common == MARKS || common != 0 && (is_letter() || self.all.contains(&(marked(left), right)))
+    }
+}
+
+fn chars(vocabulary: &HashMap<String, u32>, joined: &AHashSet<(char, char)>) -> Chars<Char> {
+    let mut known: AHashMap<char, Char> = AHashMap::new();
+    let unknown = Char { id: NONE, before: 0, behind: 0 };
+    for (piece, id) in vocabulary {
+        if let Some(char) = only_char(piece) {
+            known.entry(char).or_insert(unknown).id = *id;
+        }
+    }
+    for (left, right) in joined {
+        let kind = if *right == MARK { MARKS } else { OTHER };
+        known.entry(*left).or_insert(unknown).before |= kind;
+        known.entry(*right).or_insert(unknown).behind = kind;
+    }
+    Chars::new(unknown, |char| known.get(&marked(char)).copied().unwrap_or(unknown))
+}
+
+/// A character as the normalizer leaves it.
+#[inline]
+fn marked(char: char) -> char {
+    if char == ' ' { MARK } else { char }
+}
+
+impl Pieces {
+    fn merge(&self, chars: &Chars<Char>, piece: &str, workspace: &mut Workspace, ids: &mut Vec<u32>) {
+        let from = ids.len();
+        piece.chars().for_each(|char| self.push(char, chars.get(char).id, ids));
         self.merges.apply(ids, from, workspace);
     }
 
-    fn encode(&self, piece: &str, memory: &mut Memory, ids: &mut Vec<u32>) {
-        let Memory { recent, merging, .. } = memory;
-        recent.append(piece.as_bytes(), ids, |ids| match self.whole.get(piece.as_bytes()) {
-            Some(id) => ids.push(*id),
-            None => self.merge(piece, merging, ids),
-        });
+    /// The tokens of a character by itself.
+    #[inline]
+    fn push(&self, char: char, id: u32, ids: &mut Vec<u32>) {
+        if id == NONE {
+            ids.extend(char.encode_utf8(&mut [0; 4]).bytes().map(|byte| self.bytes[usize::from(byte)]));
+        } else {
+            ids.push(id);
+        }
     }
 }
 
 impl Family for SentencePiece {
     fn encode(&self, text: &str, memory: &mut Memory, ids: &mut Vec<u32>) {
-        let mut marked = std::mem::take(&mut memory.text);
+        let Memory { recent, merging, text: marked, .. } = memory;
         marked.clear();
-        marked.push(MARK);
-        for (at, word) in text.split(' ').enumerate() {
-            if at > 0 {
-                marked.push(MARK);
+        marked.push(' ');
+        marked.push_str(text);
+        // The word from a place to another one, and its last character.
+        let mut push_word = |from: usize, to: usize, last: char| {
+            if to - from == last.len_utf8() {
+                return self.pieces.push(last, self.chars.get(last).id, ids);
             }
-            marked.push_str(word);
-        }
-        let (mut start, mut before) = (0, MARK);
+            recent.append(marked.as_bytes(), from, to, ids, |ids| {
+                let piece = &marked[from..to];
+                match self.pieces.whole.get(piece.as_bytes()) {
+                    Some(id) => ids.push(*id),
+                    None => self.pieces.merge(&self.chars, piece, merging, ids),
+                }
+            });
+        };
+        let (mut from, mut last) = (0, ' ');
         for (at, char) in marked.char_indices() {
-            // Letters of an alphabet are joined to their neighbours, mostly: only where they may not be is it looked up.
-            let likely = char.len_utf8() > 2 || before.len_utf8() > 2;
-            if at > 0 && likely && self.joined.as_ref().is_some_and(|joined| !joined.contains(&(before, char))) {
-                self.pieces.encode(&marked[start..at], memory, ids);
-                start = at;
+            if at > 0 && self.joined.as_ref().is_some_and(|joined| !joined.has(last, char, &self.chars)) {
+                push_word(from, at, last);
+                from = at;
             }
-            before = char;
+            last = char;
         }
-        self.pieces.encode(&marked[start..], memory, ids);
-        memory.text = marked;
+        push_word(from, marked.len(), last);
     }
 }
 

@@ -3,14 +3,14 @@
 /// A state. The next one after a byte is at `base ^ byte`, if it says that it comes from here.
 #[derive(Clone, Copy)]
 struct State {
+    /// With `ENDS` in it if a piece ends here.
     base: u32,
     from: u32,
-    /// The id of the piece that ends here.
-    id: u32,
 }
 
+const ENDS: u32 = 1 << 31;
 const NONE: u32 = u32::MAX;
-const FREE: State = State { base: 0, from: NONE, id: NONE };
+const FREE: State = State { base: 0, from: NONE };
 const BLOCK: usize = 256;
 /// Places that may be tried in vain before those in front are given up.
 const PATIENCE: usize = 256;
@@ -18,6 +18,8 @@ const PATIENCE: usize = 256;
 /// A trie in two arrays: a step is one look-up.
 pub struct Trie {
     states: Vec<State>,
+    /// The id of the piece that ends at each state.
+    ids: Vec<u32>,
     first_free: usize,
 }
 
@@ -26,13 +28,14 @@ impl Trie {
     pub fn new<'a>(pieces: impl IntoIterator<Item = (&'a [u8], u32)>) -> Self {
         let mut pieces: Vec<(&[u8], u32)> = pieces.into_iter().collect();
         pieces.sort_by_key(|(piece, _)| *piece);
-        let mut own = Self { states: vec![FREE; BLOCK], first_free: 1 };
+        let mut own = Self { states: vec![FREE; BLOCK], ids: Vec::new(), first_free: 1 };
         own.states[0].from = 0;
+        let mut ends = Vec::new();
         let mut pending = vec![(0, 0, &pieces[..])];
         while let Some((state, depth, mut below)) = pending.pop() {
             while let Some((_, id)) = below.first().filter(|(piece, _)| piece.len() == depth) {
                 if depth > 0 {
-                    own.states[state].id = *id;
+                    ends.push((state, *id));
                 }
                 below = &below[1..];
             }
@@ -48,6 +51,11 @@ impl Trie {
                 own.states[next].from = state as u32;
                 pending.push((next, depth + 1, branch));
             }
+        }
+        own.ids.resize(own.states.len(), 0);
+        for (state, id) in ends {
+            own.states[state].base |= ENDS;
+            own.ids[state] = id;
         }
         own
     }
@@ -78,16 +86,17 @@ impl Trie {
     /// Call `each` with the length and the id of every piece that a text begins with, short ones first.
     #[inline]
     pub fn prefixes(&self, text: &[u8], mut each: impl FnMut(usize, u32)) {
-        let mut state = 0;
+        let (mut state, mut base) = (0, self.states[0].base);
         for (at, byte) in text.iter().enumerate() {
-            let next = self.states[state].base as usize ^ usize::from(*byte);
+            let next = (base & !ENDS) ^ u32::from(*byte);
+            let State { base: after, from } = self.states[next as usize];
             // A state without any next one has base 0, which is in the array as all its block is.
-            if next == 0 || self.states[next].from as usize != state {
+            if next == 0 || from != state {
                 return;
             }
-            state = next;
-            if self.states[state].id != NONE {
-                each(at + 1, self.states[state].id);
+            (state, base) = (next, after);
+            if base & ENDS != 0 {
+                each(at + 1, self.ids[state as usize]);
             }
         }
     }

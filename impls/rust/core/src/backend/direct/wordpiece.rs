@@ -84,7 +84,9 @@ impl Family for WordPiece {
     fn encode(&self, text: &str, memory: &mut Memory, ids: &mut Vec<u32>) {
         let Memory { recent, word, .. } = memory;
         let begin = ids.len();
-        let mut each = |ids: &mut Vec<u32>, word: &[u8]| recent.append(word, ids, |ids| self.pieces.encode(word, ids));
+        let mut each = |ids: &mut Vec<u32>, word: &[u8]| {
+            recent.append(word, 0, word.len(), ids, |ids| self.pieces.encode(word, ids));
+        };
         if !self.words.split(text, word, |word| each(ids, word)) {
             ids.truncate(begin);
             // It has no way to fail.

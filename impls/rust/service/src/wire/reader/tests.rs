@@ -174,7 +174,7 @@ fn values_nest_so_deep_and_no_deeper() {
 fn a_field_again_has_the_place_of_the_first_and_the_content_of_the_last() {
     let turn = encode(&[("a", Value::Text("1")), ("b", Value::Text("2")), ("a", Value::Text("3"))]);
     let frame = prompt(5, Value::Raw(array(&[turn])));
-    let pair = |name: &str, content: &str| (name.to_owned(), content.to_owned());
+    let pair = |name: &'static str, content: &'static str| (name.into(), content.into());
     let expected = PromptInput::Messages(vec![vec![pair("a", "3"), pair("b", "2")]]);
     let mut requests = Vec::new();
     read(&frame, Limits::default(), &mut requests, &mut Vec::new());
