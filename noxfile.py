@@ -22,8 +22,8 @@ import nox
 # The package with everything that judging and making goldens take.
 PACKAGE = ("-e", ".[oracle,worker,python,fuzz,coverage]")
 RUST = ROOT / "impls" / "rust"
-# Each back end of the library by itself, and none.
-RUST_FEATURES = ("", "tokenizers", "direct", "fastokens", "splintr", "llm-tokenizer")
+# Each back end of the library by itself, none, and those that an example compares.
+RUST_FEATURES = ("", "tokenizers", "direct", "fastokens", "splintr", "llm-tokenizer", "direct,fastokens,splintr")
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 nox.needs_version = ">=2025.5.1"
@@ -116,7 +116,7 @@ def rust(session: nox.Session) -> None:
         library = ("-p", "minisgl-tokenizer", "--all-targets", "--locked", "--no-default-features")
         for feature in RUST_FEATURES:
             session.run("cargo", "clippy", *library, "--features", feature, "--", "-D", "warnings", external=True)
-        everything = ("--workspace", "--features", "minisgl-tokenizer/llm-tokenizer")
+        everything = ("--workspace", "--features", "minisgl-tokenizer/llm-tokenizer,minisgl-tokenizer/splintr")
         session.run("cargo", "test", *everything, "--release", "--locked", *session.posargs, external=True, env=env)
 
 

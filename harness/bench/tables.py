@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from harness.bench import detokenize, growth, memory, search, share, tokenize, wire
+from harness.bench import crates, detokenize, growth, memory, search, share, tokenize, wire
 from harness.bench.figures import Report
 from harness.bench.workers import NO_OTHERS, Others
 from harness.errors import ParityError
@@ -22,6 +22,7 @@ def every_table(others: Others = NO_OTHERS) -> Mapping[str, Table]:
     return {
         "share": share.run,
         "tokenize": tokenize.run,
+        "crates": crates.run,
         "detokenize": detokenize.run,
         "wire": functools.partial(wire.run, others=others),
         "wire-tokenize": functools.partial(wire.run_prompts, others=others),

@@ -23,7 +23,8 @@ def bench(
     Parameters
     ----------
     tables
-        share, tokenize, detokenize, wire, wire-tokenize, growth, memory or search; all of them if none is named.
+        share, tokenize, crates, detokenize, wire, wire-tokenize, growth, memory or search; all of them if none is
+        named.
     json
         Write the figures to this file.
     worker

@@ -1,8 +1,8 @@
 //! Times batches of texts: this library, and the crates that it is compared with, called directly.
 //!
-//! A line of standard input is `{"folder": …, "batches": [["…"]]}`, and a line of output
-//! `{"nanoseconds": {"library": [1], "tokenizers": [1], …}}` with a number a batch, for all that load the tokenizer and
-//! give the ids of `tokenizers`. Every batch goes to all of them, another one first each time.
+//! A line of standard input is `{"folder": …, "rounds": [[["…"]]]}`, the texts of some batches in each round, and a
+//! line of output `{"nanoseconds": {"library": [1], "tokenizers": [1], …}}` with a number a round, for all that load the
+//! tokenizer and give the ids of `tokenizers`.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 #[derive(Deserialize)]
 struct Asked {
     folder: String,
-    batches: Vec<Vec<String>>,
+    rounds: Vec<Vec<Vec<String>>>,
 }
 
 type Requests<'a> = [TokenizeRequest<'a>];
@@ -79,18 +79,31 @@ fn contestants(folder: &TokenizerFolder) -> Result<Vec<Contestant>, Box<dyn Erro
     Ok(all)
 }
 
-fn time(all: &mut [Contestant], batches: &[Vec<String>]) {
-    for (round, batch) in batches.iter().enumerate() {
-        let texts: Vec<&str> = batch.iter().map(String::as_str).collect();
-        let requests: Vec<TokenizeRequest> =
-            texts.iter().map(|text| TokenizeRequest { uid: 0, prompt: PromptInput::Text((*text).into()) }).collect();
-        let mut answers: Vec<Option<Vec<Vec<u32>>>> = vec![None; all.len()];
-        for turn in 0..all.len() {
-            let at = (round + turn) % all.len();
+/// The numbers below `count` in one of all orders: as many rounds as there are have each of them once.
+fn order(round: usize, count: usize) -> Vec<usize> {
+    let (mut left, mut rest): (Vec<usize>, usize) = ((0..count).collect(), round);
+    let take = |among: usize| {
+        let at = rest % among;
+        rest /= among;
+        left.remove(at)
+    };
+    (1..=count).rev().map(take).collect()
+}
+
+/// Every round goes to all of them.
+fn time(all: &mut [Contestant], rounds: &[Vec<Vec<String>>]) {
+    for (at, round) in rounds.iter().enumerate() {
+        let texts: Vec<Vec<&str>> = round.iter().map(|batch| batch.iter().map(String::as_str).collect()).collect();
+        let request = |text: &&'_ str| TokenizeRequest { uid: 0, prompt: PromptInput::Text((*text).to_owned().into()) };
+        let requests: Vec<Vec<TokenizeRequest>> =
+            texts.iter().map(|batch| batch.iter().map(request).collect()).collect();
+        let mut answers: Vec<Vec<Option<Vec<Vec<u32>>>>> = vec![Vec::new(); all.len()];
+        for who in order(at, all.len()) {
             let begin = Instant::now();
-            let answer = (all[at].encode)(&requests, &texts);
-            all[at].nanoseconds.push(begin.elapsed().as_nanos() as u64);
-            answers[at] = answer.ids();
+            let given: Vec<Answer> =
+                requests.iter().zip(&texts).map(|(requests, texts)| (all[who].encode)(requests, texts)).collect();
+            all[who].nanoseconds.push(begin.elapsed().as_nanos() as u64);
+            answers[who] = given.into_iter().map(Answer::ids).collect();
         }
         for (contestant, answer) in all.iter_mut().zip(&answers) {
             contestant.is_exact &= *answer == answers[0];
@@ -103,7 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in io::stdin().lock().lines() {
         let asked: Asked = serde_json::from_str(&line?)?;
         let mut all = contestants(&TokenizerFolder::open(asked.folder.as_ref())?)?;
-        time(&mut all, &asked.batches);
+        time(&mut all, &asked.rounds);
         let exact = all.into_iter().filter(|each| each.is_exact);
         let timed: Map<String, Value> = exact.map(|each| (each.name.to_owned(), json!(each.nanoseconds))).collect();
         writeln!(out, "{}", json!({"nanoseconds": timed}))?;
