@@ -6,6 +6,7 @@ mod expression;
 mod filters;
 mod functions;
 mod json;
+mod message;
 mod methods;
 mod operators;
 mod python;
@@ -24,7 +25,6 @@ use crate::error::TokenizeError;
 use crate::request::Message;
 
 const NAME: &str = "chat_template";
-const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// Steps that a template may take: a conversation of 65,536 messages takes about 10 million.
 const FUEL: u64 = 100_000_000;
 
@@ -86,24 +86,11 @@ impl ChatTemplate {
         if messages.is_empty() {
             return Err(TokenizeError::Render("it has no messages".into()));
         }
-        let messages = messages.iter().map(with_reasoning).collect();
+        let messages = messages.iter().map(message::value).collect();
         let context = Value::from_object(Context { messages, fixed: self.fixed.clone() });
         let rendered = self.environment.get_template(NAME).and_then(|template| template.render(context));
         rendered.map_err(|error| TokenizeError::Render(describe(&error)))
     }
-}
-
-/// A message, its reasoning under each of the names that templates read.
-fn with_reasoning(message: &Message<'_>) -> Value {
-    let pairs = message.iter().map(|(name, content)| (name.as_ref(), content.as_ref()));
-    let find = |name: &&str| message.iter().find(|(own, _)| own == name);
-    let Some((_, reasoning)) = REASONING_FIELDS.iter().find_map(find) else {
-        return Value::from_pairs(pairs);
-    };
-    let has = |name: &str| message.iter().any(|(own, _)| own == name);
-    let first = (!has("thinking")).then_some(("thinking", reasoning.as_ref()));
-    let last = (!has("reasoning_content")).then_some(("reasoning_content", reasoning.as_ref()));
-    Value::from_pairs(first.into_iter().chain(pairs).chain(last))
 }
 
 /// Print a value as Python does.

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::IntoIter;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, Value, ValueKind};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Tuple, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use super::message::Fields;
 
 /// Something of Python's that can be iterated over and little else.
 #[derive(Debug)]
@@ -131,7 +133,8 @@ pub fn iterate(value: &Value) -> Result<Box<dyn Iterator<Item = Value>>, Error> 
 
 /// Whether a value is a map to Python, too: to minijinja namespaces, macros and loops are maps as well.
 pub fn is_map(value: &Value) -> bool {
-    value.kind() == ValueKind::Map && value.as_object().is_some_and(|object| object.type_name().contains("Map<"))
+    let is_map = |object: &DynObject| object.is::<Fields>() || object.type_name().contains("Map<");
+    value.kind() == ValueKind::Map && value.as_object().is_some_and(is_map)
 }
 
 /// A value as `str()` gives it.
