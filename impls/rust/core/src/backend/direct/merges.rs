@@ -144,36 +144,56 @@ impl Merges {
 mod tests {
     use super::*;
 
-    /// Rules among tokens 0..4, whose products are tokens too.
-    fn merges() -> Merges {
-        let mut ids = 4..;
-        let pairs = (0..4u32).flat_map(|a| (0..4u32).map(move |b| (a, b))).chain([(4, 5), (5, 4), (9, 9), (4, 4)]);
-        let mut rules: Vec<[u32; 3]> = pairs.map(|(a, b)| [a, b, ids.next().unwrap()]).collect();
-        rules.sort_by_key(|[a, b, _]| a.wrapping_mul(7).wrapping_add(b.wrapping_mul(13)) % 11);
-        Merges::new(&rules)
+    /// A linear congruential generator: the same numbers everywhere.
+    fn numbers(mut state: u32) -> impl FnMut(u32) -> u32 {
+        move |end| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % end
+        }
+    }
+
+    /// Rules for pairs of tokens 0..48, of which 0..4 come of nothing, in no order: what a rule makes
+    /// may have a rule that goes before it.
+    fn rules() -> Vec<[u32; 3]> {
+        let mut below = numbers(1);
+        let products = |left: u32, right: u32| {
+            if left.max(right) < 4 { 4 + left * 4 + right } else { 20 + (left * 5 + right) % 40 }
+        };
+        let pairs = (0..48u32).flat_map(|left| (0..48u32).map(move |right| (left, right)));
+        let mut rules: Vec<(u32, [u32; 3])> =
+            pairs.map(|(left, right)| (below(30_000), [left, right, products(left, right)])).collect();
+        rules.retain(|(chance, [left, right, _])| left.max(right) < &4 || chance % 3 == 0);
+        rules.sort_by_key(|(chance, _)| *chance);
+        rules.into_iter().map(|(_, rule)| rule).collect()
+    }
+
+    /// One rule at one place after the other.
+    fn apply(rules: &[[u32; 3]], mut ids: Vec<u32>) -> Vec<u32> {
+        let rank = |pair: &[u32]| rules.iter().position(|rule| rule[..2] == *pair);
+        while let Some((rank, at)) = ids.windows(2).enumerate().filter_map(|(at, pair)| Some((rank(pair)?, at))).min() {
+            ids.splice(at..at + 2, [rules[rank][2]]);
+        }
+        ids
     }
 
     #[test]
-    fn the_heap_and_the_row_merge_alike() {
-        let (merges, mut workspace, mut state) = (merges(), Workspace::default(), 1u32);
-        for length in 1..300 {
-            let ids: Vec<u32> = (0..length)
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    state >> 30
-                })
-                .collect();
+    fn the_lowest_rule_is_applied_first_from_the_left() {
+        let (rules, mut workspace, mut below) = (rules(), Workspace::default(), numbers(2));
+        let merges = Merges::new(&rules);
+        for length in 1..200 {
+            let ids: Vec<u32> = (0..length).map(|_| below(4)).collect();
             let (mut row, mut heap) = (ids.clone(), ids.clone());
             merges.apply_in_row(&mut row, 0, &mut workspace.ranks);
             merges.apply_by_heap(&mut heap, 0, &mut workspace);
-            assert_eq!(row, heap, "{ids:?}");
-            assert!(length == 1 || row.len() < ids.len());
+            let expected = apply(&rules, ids);
+            assert_eq!(row, expected);
+            assert_eq!(heap, expected);
         }
     }
 
     #[test]
     fn what_stands_before_is_left_alone() {
-        let (merges, mut workspace) = (merges(), Workspace::default());
+        let (merges, mut workspace) = (Merges::new(&rules()), Workspace::default());
         for length in [2, SHORT + 1] {
             let mut ids = vec![0; 1 + length];
             merges.apply(&mut ids, 1, &mut workspace);
