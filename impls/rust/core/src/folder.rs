@@ -83,9 +83,10 @@ impl Model {
         }
     }
 
-    /// Whether it has a token for what is unknown, by its place among scored pieces.
+    /// Whether it has a token for what is unknown, by its place among pieces whose scores are logarithms of probabilities.
     pub fn has_unknown(&self) -> bool {
-        matches!(&self.vocab, Vocab::Scored(vocab) if self.unk_id.is_some_and(|id| id < vocab.len()))
+        let Vocab::Scored(vocab) = &self.vocab else { return false };
+        self.unk_id.is_some_and(|id| id < vocab.len()) && vocab.iter().all(|(_, score)| *score <= 0.0)
     }
 
     /// Whether it is BPE that drops no merge, with pieces alike at any place in a word.

@@ -44,7 +44,7 @@ fn changed(name: &str, change: impl FnOnce(&mut Value), into: &Path) -> Tokenize
 #[test]
 fn what_was_not_compared_is_left_to_tokenizers() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 15] = [
         ("straddle", |all| all["added_tokens"][0]["lstrip"] = json!(true)),
         ("straddle", |all| all["added_tokens"][0]["normalized"] = json!(true)),
         ("straddle", |all| all["normalizer"] = json!({"type": "NFKC"})),
@@ -58,6 +58,8 @@ fn what_was_not_compared_is_left_to_tokenizers() {
         ("bert", |all| all["post_processor"]["single"] = json!([])),
         ("t5", |all| all["pre_tokenizer"]["prepend_scheme"] = json!("first")),
         ("t5", |all| all["normalizer"]["normalizers"].as_array_mut().unwrap().truncate(1)),
+        ("t5", |all| all["model"]["vocab"][9][1] = json!(0.5)),
+        ("t5", |all| all["model"]["unk_id"] = json!(null)),
     ];
     for (at, (name, change)) in changes.into_iter().enumerate() {
         let into = tempfile::tempdir().unwrap();

@@ -99,6 +99,6 @@ pub fn is_unigram(definition: &Definition) -> bool {
         .and_then(|given| given.split_first())
         .is_some_and(|(table, rest)| table["type"] == "Precompiled" && *rest == spaces);
     let model = &definition.model;
-    let kind = model.kind.as_deref() == Some("Unigram") && model.byte_fallback != Some(true);
+    let kind = model.kind.as_deref() == Some("Unigram") && model.byte_fallback != Some(true) && model.has_unknown();
     kind && normalized && definition.pre_tokenizer == Some(marks)
 }

@@ -43,8 +43,13 @@ enum Joins {
     Both,
 }
 
+/// Whether a normalizer is of the type `Precompiled`, with a table that can be read.
+pub fn knows(normalizer: &Value) -> bool {
+    Precompiled::deserialize(normalizer).is_ok()
+}
+
 impl CharsMap {
-    /// The table of a normalizer of the type `Precompiled`.
+    /// The table of a normalizer that is known.
     pub fn of(normalizer: &Value) -> Option<Self> {
         let table = Precompiled::deserialize(normalizer).ok()?;
         let mut mapped = Vec::new();
@@ -116,11 +121,11 @@ impl CharsMap {
 }
 
 fn joins(char: char) -> Joins {
-    let graphemes = |text: String| text.graphemes(true).count();
+    let graphemes = |chars: &[char]| String::from_iter(chars).graphemes(true).count();
     // A carriage return is of one with a line feed.
-    if char == '\r' || graphemes(format!("{char}a")) == 1 {
+    if char == '\r' || graphemes(&[char, 'a']) == 1 {
         Joins::Both
-    } else if graphemes(format!("a{char}{char}")) < 3 {
+    } else if graphemes(&['a', char, char]) < 3 {
         Joins::Before
     } else {
         Joins::Never

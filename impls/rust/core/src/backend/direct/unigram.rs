@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use ahash::AHashSet;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::chars::Chars;
-use super::charsmap::CharsMap;
+use super::charsmap::{self, CharsMap};
 use super::trie::Trie;
 use super::{Family, Memory};
 use crate::backend::choice::is_unigram;
@@ -61,11 +62,11 @@ struct Model {
 
 /// Whether a tokenizer.json is of this family.
 pub fn knows(folder: &TokenizerFolder) -> bool {
-    is_unigram(&folder.definition) && folder.definition.model.has_unknown() && map_of(folder).is_some()
+    is_unigram(&folder.definition) && table_of(folder).is_some_and(charsmap::knows)
 }
 
-fn map_of(folder: &TokenizerFolder) -> Option<CharsMap> {
-    CharsMap::of(&folder.definition.normalizer.as_ref()?["normalizers"][0])
+fn table_of(folder: &TokenizerFolder) -> Option<&Value> {
+    Some(&folder.definition.normalizer.as_ref()?["normalizers"][0])
 }
 
 impl Unigram {
@@ -78,7 +79,10 @@ impl Unigram {
         let all: AHashSet<char> = model.vocab.iter().flat_map(|(piece, _)| piece.chars()).collect();
         let known = Chars::new(false, |char| all.contains(&char));
         let pieces = Pieces { trie, scores, unknown: model.unk_id, unknown_score: least - PENALTY, known };
-        Ok(Self { map: map_of(folder).ok_or("its table of characters can't be read")?, pieces })
+        Ok(Self {
+            map: table_of(folder).and_then(CharsMap::of).ok_or("its table of characters can't be read")?,
+            pieces,
+        })
     }
 }
 
