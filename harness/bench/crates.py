@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import shutil
 import statistics
@@ -67,7 +68,8 @@ def run(project: Project, announce: Announce) -> Report:
 
 def _times(workspace: pathlib.Path, folder: pathlib.Path, rounds: Sequence[Batches]) -> Mapping[str, list[int]]:
     asked = json.dumps({"folder": str(folder), "rounds": rounds})
-    done = subprocess.run(_COMMAND, cwd=workspace, input=asked, capture_output=True, text=True, check=False)
+    env = {**os.environ, "RAYON_NUM_THREADS": "1"}
+    done = subprocess.run(_COMMAND, cwd=workspace, env=env, input=asked, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ParityError("the crates can't be measured", cause=done.stderr.strip()[-2000:], hint="see what cargo says")
     times: Mapping[str, list[int]] = json.loads(done.stdout)["nanoseconds"]

@@ -64,8 +64,10 @@ pub(crate) struct Model {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub byte_fallback: Option<bool>,
+    #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     pub ignore_merges: Option<bool>,
     unk_id: Option<usize>,
+    #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     #[serde(default)]
     pub merges: Vec<serde::de::IgnoredAny>,
     dropout: Option<f64>,
@@ -76,6 +78,7 @@ pub(crate) struct Model {
 
 impl Model {
     /// Whether a piece is in its vocabulary.
+    #[cfg(feature = "direct")]
     pub fn has(&self, piece: &str) -> bool {
         match &self.vocab {
             Vocab::ById(vocab) => vocab.contains_key(piece),
@@ -86,7 +89,11 @@ impl Model {
     /// Whether it has a token for what is unknown, by its place among pieces whose scores are logarithms of probabilities.
     pub fn has_unknown(&self) -> bool {
         let Vocab::Scored(vocab) = &self.vocab else { return false };
-        self.unk_id.is_some_and(|id| id < vocab.len()) && vocab.iter().all(|(_, score)| *score <= 0.0)
+        let Some((unknown, _)) = self.unk_id.and_then(|id| vocab.get(id)) else { return false };
+        let is_logarithm = |score: f64| (-1e6..=0.0).contains(&score);
+        // A run of unknown characters is a piece if one is written like that.
+        let is_run = |piece: &str| piece.len() > unknown.len() && piece.replace(unknown.as_str(), "").is_empty();
+        vocab.iter().all(|(piece, score)| is_logarithm(*score) && !is_run(piece))
     }
 
     /// Whether it is BPE that drops no merge, with pieces alike at any place in a word.

@@ -44,7 +44,7 @@ fn changed(name: &str, change: impl FnOnce(&mut Value), into: &Path) -> Tokenize
 #[test]
 fn what_was_not_compared_is_left_to_tokenizers() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 15] = [
+    let changes: [(&str, Change); 13] = [
         ("straddle", |all| all["added_tokens"][0]["lstrip"] = json!(true)),
         ("straddle", |all| all["added_tokens"][0]["normalized"] = json!(true)),
         ("straddle", |all| all["normalizer"] = json!({"type": "NFKC"})),
@@ -58,8 +58,6 @@ fn what_was_not_compared_is_left_to_tokenizers() {
         ("bert", |all| all["post_processor"]["single"] = json!([])),
         ("t5", |all| all["pre_tokenizer"]["prepend_scheme"] = json!("first")),
         ("t5", |all| all["normalizer"]["normalizers"].as_array_mut().unwrap().truncate(1)),
-        ("t5", |all| all["model"]["vocab"][9][1] = json!(0.5)),
-        ("t5", |all| all["model"]["unk_id"] = json!(null)),
     ];
     for (at, (name, change)) in changes.into_iter().enumerate() {
         let into = tempfile::tempdir().unwrap();
@@ -92,6 +90,44 @@ fn a_special_token_of_the_configuration_alone_is_found() {
     let folder = TokenizerFolder::open(into.path()).unwrap();
     assert_eq!(Choice::of(&folder), Choice::Tokenizers);
     assert_eq!(best(&folder).unwrap().encode_batch(&["<new>"]), [Ok(vec![151_665])]);
+}
+
+#[test]
+fn an_added_token_has_the_id_that_tokenizers_gives_it() {
+    let into = tempfile::tempdir().unwrap();
+    let add = |all: &mut Value| {
+        let mut token = all["added_tokens"][0].clone();
+        (token["content"], token["id"]) = (json!("<new>"), json!(32_005));
+        all["added_tokens"].as_array_mut().unwrap().push(token);
+    };
+    let folder = changed("llama2", add, into.path());
+    assert_eq!(Choice::of(&folder), Choice::Direct);
+    let expected = HuggingFace::new(&folder).unwrap().encode_batch(&["<new>"]);
+    assert_ne!(expected, [Ok(vec![1, 32_005])]);
+    assert_eq!(best(&folder).unwrap().encode_batch(&["<new>"]), expected);
+}
+
+#[test]
+fn what_is_odd_in_a_unigram_is_left_to_tokenizers() {
+    type Change = fn(&mut Value);
+    let changes: [Change; 4] = [
+        |all| all["model"]["vocab"][9][1] = json!(0.5),
+        |all| all["model"]["vocab"][9][1] = json!(-1e308),
+        |all| all["model"]["vocab"][9][0] = json!("<unk><unk>"),
+        |all| all["model"]["unk_id"] = json!(null),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let into = tempfile::tempdir().unwrap();
+        assert_eq!(Choice::of(&changed("t5", change, into.path())), Choice::Tokenizers, "change {at}");
+    }
+}
+
+#[test]
+fn a_table_of_characters_that_leads_nowhere_is_refused() {
+    let into = tempfile::tempdir().unwrap();
+    let empty = |all: &mut Value| all["normalizer"]["normalizers"][0]["precompiled_charsmap"] = json!("AAAAAA==");
+    let refused = best(&changed("t5", empty, into.path())).err().unwrap();
+    assert!(refused.to_string().contains("table of characters"), "{refused}");
 }
 
 /// A linear congruential generator: the same numbers everywhere.

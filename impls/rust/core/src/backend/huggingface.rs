@@ -24,6 +24,12 @@ impl HuggingFace {
         Ok(Self(tokenizer))
     }
 
+    /// The id of a token, an added one or one of the vocabulary.
+    #[cfg(feature = "direct")]
+    pub(super) fn id_of(&self, token: &str) -> Option<u32> {
+        self.0.token_to_id(token)
+    }
+
     /// The tokenizer itself.
     #[cfg(feature = "llm-tokenizer")]
     pub(super) fn into_inner(self) -> Tokenizer {

@@ -6,6 +6,8 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use crate::request::Message;
 
+/// With more fields than this a message is a map like others.
+const FEW: usize = 16;
 const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
 /// The fields of a message. They are few: looking through them takes less than hashing their names.
@@ -39,5 +41,16 @@ pub fn value(message: &Message<'_>) -> Value {
     let last = reasoning.filter(|_| !has("reasoning_content")).map(|reasoning| ("reasoning_content", reasoning));
     let own = message.iter().map(|(name, content)| (name.as_ref(), content.as_ref()));
     let pairs = first.into_iter().chain(own).chain(last);
-    Value::from_object(Fields(pairs.map(|(name, content)| (name.into(), content.into())).collect()))
+    if message.len() > FEW {
+        return Value::from_pairs(pairs);
+    }
+    let mut fields: Vec<(Value, Value)> = Vec::with_capacity(message.len() + 2);
+    for (name, content) in pairs {
+        // As in Python: the first one of a name has its place, the last one its content.
+        match fields.iter_mut().find(|(own, _)| own.as_str() == Some(name)) {
+            Some((_, own)) => *own = content.into(),
+            None => fields.push((name.into(), content.into())),
+        }
+    }
+    Value::from_object(Fields(fields))
 }

@@ -17,12 +17,13 @@ pub enum Stretch<'a> {
 }
 
 impl Added {
-    pub fn new(tokens: &[AddedToken]) -> Result<Self, String> {
+    /// The id that is written beside a token is not always the one that it gets: `id_of` says which that is.
+    pub fn new(tokens: &[AddedToken], id_of: impl Fn(&str) -> Option<u32>) -> Result<Self, String> {
         // `tokenizers` leaves empty ones out.
         let tokens: Vec<&AddedToken> = tokens.iter().filter(|token| !token.content.is_empty()).collect();
         let contents = tokens.iter().map(|token| &token.content);
         let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(contents);
-        let ids = tokens.iter().map(|token| token.id).collect();
+        let ids = tokens.iter().map(|token| id_of(&token.content).unwrap_or(token.id)).collect();
         Ok(Self { finder: finder.map_err(|error| error.to_string())?, ids })
     }
 

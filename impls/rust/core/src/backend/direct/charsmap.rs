@@ -9,6 +9,7 @@ use spm_precompiled::Precompiled;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::chars::Chars;
+use crate::caught;
 
 /// A grapheme of more bytes is never looked up as a whole.
 const SHORT: usize = 5;
@@ -51,7 +52,12 @@ pub fn knows(normalizer: &Value) -> bool {
 impl CharsMap {
     /// The table of a normalizer that is known.
     pub fn of(normalizer: &Value) -> Option<Self> {
+        // A table that leads out of itself panics when it is used.
         let table = Precompiled::deserialize(normalizer).ok()?;
+        caught(|| Self::of_table(table)).ok()
+    }
+
+    fn of_table(table: Precompiled) -> Self {
         let mut mapped = Vec::new();
         let chars = Chars::new(Char { mapped: UNCHANGED, joins: Joins::Both }, |char| {
             let mut text = String::new();
@@ -66,7 +72,7 @@ impl CharsMap {
             let char = chars.get(char::from(byte as u8));
             byte < 128 && char.mapped == UNCHANGED && char.joins == Joins::Never
         };
-        Some(Self { table, plain: Box::new(std::array::from_fn(is_plain)), chars, mapped })
+        Self { table, plain: Box::new(std::array::from_fn(is_plain)), chars, mapped }
     }
 
     /// Append what a text becomes.

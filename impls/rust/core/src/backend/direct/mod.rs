@@ -34,6 +34,9 @@ trait Family: Send + Sync {
     fn encode(&self, text: &str, memory: &mut Memory, ids: &mut Vec<u32>);
 }
 
+/// The longest text whose memory is kept for others.
+const MOST_KEPT: usize = 1 << 20;
+
 /// What one thread works with, kept from batch to batch.
 #[derive(Default)]
 struct Memory {
@@ -67,12 +70,14 @@ impl Direct {
     pub fn new(folder: &TokenizerFolder) -> Result<Self, LoadError> {
         let unusable = |why: String| folder.unusable(&why);
         let family = make_of(folder).ok_or_else(|| unusable("it is of another family".into()))?;
+        let decoder = HuggingFace::new(folder)?;
+        let id_of = |token: &str| decoder.id_of(token);
         Ok(Self {
-            added: Added::new(&folder.definition.added_tokens).map_err(unusable)?,
+            added: Added::new(&folder.definition.added_tokens, id_of).map_err(unusable)?,
             family: family(folder).map_err(unusable)?,
             frame: Frame::of(&folder.definition).ok_or_else(|| unusable("its post_processor is another".into()))?,
             memories: Mutex::default(),
-            decoder: HuggingFace::new(folder)?,
+            decoder,
         })
     }
 
@@ -91,7 +96,10 @@ impl Direct {
         let lock = || self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = lock().pop().unwrap_or_default();
         let ids = texts.iter().map(|text| Ok(self.encode(text, &mut memory))).collect();
-        lock().push(memory);
+        // What a huge text made of it is given back.
+        if texts.iter().all(|text| text.len() <= MOST_KEPT) {
+            lock().push(memory);
+        }
         ids
     }
 }

@@ -17,7 +17,7 @@ const MARK: char = '▁';
 pub struct SentencePiece {
     chars: Chars<Char>,
     /// Characters that stand side by side in what a merge makes: between others no merge reaches, and a text is cut.
-    /// `None` if merges reach into the bytes of unknown characters, and it is nowhere.
+    /// `None` if it is nowhere: merges reach into the bytes of unknown characters, or two tokens have one id.
     joined: Option<Joined>,
     pieces: Pieces,
 }
@@ -72,6 +72,11 @@ enum Merge {
 }
 
 impl Merge {
+    /// Whether it is the line with the version of a file.
+    fn is_comment(&self) -> bool {
+        matches!(self, Self::Line(line) if line.starts_with("#version"))
+    }
+
     fn pair(&self) -> Option<(&str, &str)> {
         match self {
             Self::Pair(left, right) => Some((left, right)),
@@ -104,14 +109,16 @@ impl SentencePiece {
             *id = id_of(&byte_token(byte))?;
         }
         let (mut rules, mut joined) = (Vec::with_capacity(model.merges.len()), AHashSet::new());
-        for merge in &model.merges {
+        for merge in model.merges.iter().filter(|merge| !merge.is_comment()) {
             let (left, right) = merge.pair().ok_or("one of its merges is not of two tokens")?;
             let product = [left, right].concat();
             joined.extend(product.chars().zip(product.chars().skip(1)));
             rules.push([id_of(left)?, id_of(right)?, id_of(&product)?]);
         }
         let chars = chars(&model.vocab, &joined);
-        let joined = if rules.iter().flatten().any(|id| bytes.contains(id)) { None } else { Some(Joined::new(joined)) };
+        let ids: AHashSet<u32> = model.vocab.values().copied().collect();
+        let can_cut = ids.len() == model.vocab.len() && !rules.iter().flatten().any(|id| bytes.contains(id));
+        let joined = can_cut.then(|| Joined::new(joined));
         let mut pieces = Pieces { bytes, merges: Merges::new(&rules), whole: AHashMap::new() };
         let (mut ids, mut workspace) = (Vec::new(), Workspace::default());
         for (piece, id) in &model.vocab {
