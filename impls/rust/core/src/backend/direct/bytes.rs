@@ -5,18 +5,13 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Family, Memory};
+use super::{Family, Memory, model_of};
 use crate::backend::choice::is_byte_level;
 use crate::detokenize::byte_of_char;
 use crate::folder::TokenizerFolder;
 
 /// The encoder: the token of each byte.
 pub struct Bytes(Box<[u32; 256]>);
-
-#[derive(Deserialize)]
-struct Document {
-    model: Model,
-}
 
 #[derive(Deserialize)]
 struct Model {
@@ -39,7 +34,7 @@ pub fn knows(folder: &TokenizerFolder) -> bool {
 impl Bytes {
     /// The encoder of a tokenizer of this family; otherwise the error says what it lacks.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, String> {
-        let Document { model } = serde_json::from_str(&folder.tokenizer_json).map_err(|error| error.to_string())?;
+        let model: Model = model_of(folder)?;
         let mut ids = Box::new([None; 256]);
         for (piece, id) in &model.vocab {
             let mut chars = piece.chars();

@@ -17,6 +17,8 @@ mod wordpiece;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use self::added::{Added, Stretch};
 use self::bytes::Bytes;
@@ -102,6 +104,16 @@ impl Direct {
         }
         ids
     }
+}
+
+/// What a family reads of the model in a tokenizer.json.
+fn model_of<T: DeserializeOwned>(folder: &TokenizerFolder) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Document<T> {
+        model: T,
+    }
+    let document: Document<T> = serde_json::from_str(&folder.tokenizer_json).map_err(|error| error.to_string())?;
+    Ok(document.model)
 }
 
 type Make = fn(&TokenizerFolder) -> Result<Box<dyn Family>, String>;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::chars::Chars;
 use super::merges::{Merges, Workspace};
-use super::{Family, Memory};
+use super::{Family, Memory, model_of};
 use crate::backend::choice::is_sentencepiece_bpe;
 use crate::folder::TokenizerFolder;
 
@@ -53,11 +53,6 @@ struct Pieces {
 }
 
 #[derive(Deserialize)]
-struct Document {
-    model: Model,
-}
-
-#[derive(Deserialize)]
 struct Model {
     vocab: HashMap<String, u32>,
     merges: Vec<Merge>,
@@ -100,7 +95,7 @@ fn byte_token(byte: u8) -> String {
 impl SentencePiece {
     /// The encoder of a tokenizer of this family; otherwise the error says what it lacks.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, String> {
-        let Document { model } = serde_json::from_str(&folder.tokenizer_json).map_err(|error| error.to_string())?;
+        let model: Model = model_of(folder)?;
         let id_of = |piece: &str| {
             model.vocab.get(piece).copied().ok_or_else(|| format!("its vocabulary has no token {piece:?}"))
         };

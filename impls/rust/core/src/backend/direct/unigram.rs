@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::chars::Chars;
 use super::charsmap::{self, CharsMap};
 use super::trie::Trie;
-use super::{Family, Memory};
+use super::{Family, Memory, model_of};
 use crate::backend::choice::is_unigram;
 use crate::folder::TokenizerFolder;
 
@@ -50,11 +50,6 @@ struct Path {
 const NOWHERE: Path = Path { score: f64::NEG_INFINITY, start: 0, id: 0 };
 
 #[derive(Deserialize)]
-struct Document {
-    model: Model,
-}
-
-#[derive(Deserialize)]
 struct Model {
     unk_id: u32,
     vocab: Vec<(String, f64)>,
@@ -72,7 +67,7 @@ fn table_of(folder: &TokenizerFolder) -> Option<&Value> {
 impl Unigram {
     /// The encoder of a tokenizer of this family; otherwise the error says what it lacks.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, String> {
-        let Document { model } = serde_json::from_str(&folder.tokenizer_json).map_err(|error| error.to_string())?;
+        let model: Model = model_of(folder)?;
         let scores: Vec<f64> = model.vocab.iter().map(|(_, score)| *score).collect();
         let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
         let trie = Trie::new(model.vocab.iter().map(|(piece, _)| piece.as_bytes()).zip(0..));

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::bert::Words;
 use super::trie::Trie;
-use super::{Family, Memory};
+use super::{Family, Memory, model_of};
 use crate::folder::{Definition, TokenizerFolder};
 
 /// The encoder.
@@ -21,11 +21,6 @@ struct Pieces {
     unknown: u32,
     /// A word with more characters is unknown.
     longest: usize,
-}
-
-#[derive(Deserialize)]
-struct Document {
-    model: Model,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +42,7 @@ impl WordPiece {
     /// The encoder of a tokenizer of this family; otherwise the error says what it has that others haven't.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, String> {
         let words = folder.definition.normalizer.as_ref().and_then(Words::of);
-        let Document { model } = serde_json::from_str(&folder.tokenizer_json).map_err(|error| error.to_string())?;
+        let model: Model = model_of(folder)?;
         let prefix = model.continuing_subword_prefix.as_str();
         let vocabulary = || model.vocab.iter().map(|(piece, id)| (piece.as_str(), *id));
         let later = vocabulary().filter_map(|(piece, id)| Some((piece.strip_prefix(prefix)?.as_bytes(), id)));
