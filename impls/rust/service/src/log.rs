@@ -53,6 +53,11 @@ impl<W: Write> Log<W> {
         }
     }
 
+    /// Whether lines were counted that nothing was said of yet.
+    pub fn has_more(&self) -> bool {
+        self.held > 0
+    }
+
     /// Say how many lines were counted.
     pub fn settle(&mut self) {
         if self.held > 0 {

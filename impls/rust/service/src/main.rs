@@ -45,8 +45,9 @@ fn run(settings: &Settings) -> Result<(), String> {
     let (tokenizer, streams) = minisgl_tokenizer::load(&settings.tokenizer).map_err(|error| error.to_string())?;
     let answerer = Answerer::new(tokenizer, streams, settings.error_replies);
     let limits = Limits { frame: settings.max_frame, prompt: settings.max_prompt };
-    let stop = Stop::default();
-    let ends = sockets::open(settings)?;
+    let stop = Stop::new().map_err(|error| error.to_string())?;
+    let bell = stop.bell().map_err(|error| error.to_string())?;
+    let ends = sockets::open(settings, bell)?;
     stop.on_signals().map_err(|error| error.to_string())?;
     let worker = Worker::new(ends, answerer, limits, settings.local_bs as usize, stop, Log::new(io::stderr()));
     let mut out = io::stdout();

@@ -13,7 +13,7 @@ use crate::wire::{Limits, read};
 
 /// Without a frame for so long, a service that was told to stop has drained its requests.
 const QUIET: Duration = Duration::from_millis(100);
-/// Without a frame for so long, the wish to stop is looked for, and lines that were not shown are spoken of.
+/// Without a frame for so long, lines that were not shown are spoken of.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// Answers what comes in on its ends.
@@ -48,14 +48,15 @@ impl<W: Write> Worker<W> {
 
     fn answer_all(&mut self) -> Result<(), String> {
         while !self.stop.is_set() {
-            if !self.step(IDLE)? {
+            let wait = self.log.has_more().then_some(IDLE);
+            if !self.step(wait)? {
                 self.log.settle();
             }
         }
         // A frame may be on its way from the other end's memory to this one's.
         let mut last = Instant::now();
         while !self.stop.is_overdue() && last.elapsed() < QUIET {
-            if self.step(QUIET)? {
+            if self.step(Some(QUIET))? {
                 last = Instant::now();
             }
         }
@@ -72,14 +73,14 @@ impl<W: Write> Worker<W> {
         Ok(())
     }
 
-    /// Take a frame, waiting so long for it, and more that are there, up to `local_bs` messages; answer them.
+    /// Take a frame, waiting so long for it if that is said, and more that are there, up to `local_bs` messages; answer them.
     /// False if there was nothing.
-    fn step(&mut self, wait: Duration) -> Result<bool, String> {
+    fn step(&mut self, wait: Option<Duration>) -> Result<bool, String> {
         let frames: FrozenVec<Vec<u8>> = FrozenVec::new();
         let (mut requests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
         // Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
         while requests.len() < self.local_bs && frames.len() < self.local_bs && bytes <= self.limits.frame {
-            let wait = if frames.is_empty() { wait } else { Duration::ZERO };
+            let wait = if frames.is_empty() { wait } else { Some(Duration::ZERO) };
             let Some(frame) = self.ends.receive(wait)? else { break };
             bytes += frame.len();
             read(frames.push_get(frame), self.limits, &mut requests, &mut problems);

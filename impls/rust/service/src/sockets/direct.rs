@@ -1,5 +1,6 @@
 //! The ends without libzmq, on the service's own thread.
 
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
@@ -19,9 +20,11 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// Bind and connect as told. The error says which end can't be had.
-    pub fn open(settings: &Settings) -> Result<Self, String> {
-        let poller = Poller::new().map_err(broken)?;
+    /// Bind and connect as told, and wait no longer when there is something to read on `bell`. The error says which end
+    /// can't be had.
+    pub fn open(settings: &Settings, bell: UnixStream) -> Result<Self, String> {
+        let mut poller = Poller::new().map_err(broken)?;
+        poller.heed(bell).map_err(broken)?;
         // The reader refuses what is too long by name; far beyond that the sender is cut off before it is in memory.
         let most = settings.max_frame.saturating_mul(4);
         let [pull, backend, frontend] = settings.ends();
@@ -33,7 +36,7 @@ impl Direct {
         })
     }
 
-    fn wait(&mut self, wait: Duration) -> Result<(), String> {
+    fn wait(&mut self, wait: Option<Duration>) -> Result<(), String> {
         let Self { poller, pull, backend, frontend } = self;
         poller.wait(wait, &mut [pull, backend, frontend]).map_err(broken)
     }
@@ -47,11 +50,11 @@ impl Direct {
 }
 
 impl Ends for Direct {
-    fn receive(&mut self, wait: Duration) -> Result<Option<Vec<u8>>, String> {
+    fn receive(&mut self, wait: Option<Duration>) -> Result<Option<Vec<u8>>, String> {
         if let Some(frame) = self.pull.receive() {
             return Ok(Some(frame));
         }
-        if !wait.is_zero() || self.pull.is_busy() {
+        if wait != Some(Duration::ZERO) || self.pull.is_busy() {
             self.wait(wait)?;
         }
         Ok(self.pull.receive())
@@ -63,7 +66,7 @@ impl Ends for Direct {
 
     fn wait_for_room(&mut self, _: End, wait: Duration) -> Result<(), String> {
         let Self { poller, backend, frontend, pull } = self;
-        poller.wait(wait, &mut [backend, frontend, pull]).map_err(broken)
+        poller.wait(Some(wait), &mut [backend, frontend, pull]).map_err(broken)
     }
 
     fn leave_within(mut self: Box<Self>, time: Duration) -> Result<[(End, usize); 2], String> {
@@ -74,7 +77,7 @@ impl Ends for Direct {
             if left.is_zero() || unsent.iter().all(|(_, frames)| *frames == 0) {
                 return Ok(unsent);
             }
-            self.wait(left)?;
+            self.wait(Some(left))?;
         }
     }
 }

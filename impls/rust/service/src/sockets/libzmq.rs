@@ -11,6 +11,9 @@ use crate::answer::End;
 use crate::curve::{Certificate, admit, read_clients};
 use crate::settings::Settings;
 
+/// The longest wait: libzmq waits for its own sockets alone, and a wish to stop is looked for in between.
+const LONGEST: Duration = Duration::from_millis(100);
+
 /// Sockets of libzmq, and the context that they end with.
 pub struct Libzmq {
     context: Context,
@@ -49,7 +52,8 @@ impl Libzmq {
 }
 
 impl Ends for Libzmq {
-    fn receive(&mut self, wait: Duration) -> Result<Option<Vec<u8>>, String> {
+    fn receive(&mut self, wait: Option<Duration>) -> Result<Option<Vec<u8>>, String> {
+        let wait = wait.unwrap_or(LONGEST);
         // Waiting within the call that receives spares the system calls of a poll before it.
         let flags = if wait.is_zero() { DONTWAIT } else { 0 };
         if flags == 0 {

@@ -1,5 +1,6 @@
 //! The three ends of the service: requests in, ids and text out.
 
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::answer::End;
@@ -13,8 +14,9 @@ pub use libzmq::Libzmq;
 
 /// What the service takes frames from, and sends frames to.
 pub trait Ends {
-    /// The next frame, waiting so long for one at most; none if there is none by then, or if anything else comes first.
-    fn receive(&mut self, wait: Duration) -> Result<Option<Vec<u8>>, String>;
+    /// The next frame, waiting so long for one at most, or as long as it takes if that isn't said; none if there is none
+    /// by then, or if anything else comes first.
+    fn receive(&mut self, wait: Option<Duration>) -> Result<Option<Vec<u8>>, String>;
 
     /// Send a frame, now or as soon as it is taken. False if as much waits at that end as may.
     fn send(&mut self, end: End, frame: &[u8]) -> Result<bool, String>;
@@ -27,9 +29,10 @@ pub trait Ends {
 }
 
 /// Bind and connect as told: with libzmq if there are keys for CURVE, and otherwise without it, which costs less.
-pub fn open(settings: &Settings) -> Result<Box<dyn Ends>, String> {
+/// When there is something to read on `bell`, nothing is waited for any longer.
+pub fn open(settings: &Settings, bell: UnixStream) -> Result<Box<dyn Ends>, String> {
     Ok(match settings.curve_certificate {
         Some(_) => Box::new(Libzmq::open(settings)?),
-        None => Box::new(Direct::open(settings)?),
+        None => Box::new(Direct::open(settings, bell)?),
     })
 }

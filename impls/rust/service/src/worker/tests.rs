@@ -24,7 +24,7 @@ struct Memory {
 struct Shared(Rc<RefCell<Memory>>);
 
 impl Ends for Shared {
-    fn receive(&mut self, _: Duration) -> Result<Option<Vec<u8>>, String> {
+    fn receive(&mut self, _: Option<Duration>) -> Result<Option<Vec<u8>>, String> {
         Ok(self.0.borrow_mut().requests.pop_front())
     }
 
@@ -67,7 +67,7 @@ fn inside(local_bs: usize) -> Inside {
     let memory = Shared::default();
     let limits = Limits { frame: 1000, prompt: 1000 };
     let (ends, log) = (Box::new(memory.clone()), Log::new(memory.clone()));
-    let worker = Worker::new(ends, answerer(false), limits, local_bs, Stop::default(), log);
+    let worker = Worker::new(ends, answerer(false), limits, local_bs, Stop::new().unwrap(), log);
     Inside { worker, memory }
 }
 
@@ -77,7 +77,7 @@ impl Inside {
     }
 
     fn step(&mut self) -> bool {
-        self.worker.step(Duration::ZERO).unwrap()
+        self.worker.step(Some(Duration::ZERO)).unwrap()
     }
 }
 

@@ -41,7 +41,7 @@ impl<S: Socket> Own<S> {
 
     /// Let it do what there is to do.
     pub fn turn(&mut self) {
-        self.poller.wait(Duration::from_millis(5), &mut [&mut self.socket]).unwrap();
+        self.poller.wait(Some(Duration::from_millis(5)), &mut [&mut self.socket]).unwrap();
     }
 
     /// Let it work until something is there.
