@@ -144,14 +144,16 @@ class Worker:
         self.log.settle()
 
     def step(self) -> bool:
-        """Take what is there, up to `local_bs` messages, and answer it. False if there was nothing."""
+        """Take what is there, up to `local_bs` messages, and answer it. Whether there may be more."""
         held: list[Request] = []
         frames = size = 0
+        more = True
         # Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
         while len(held) < self.local_bs and frames < self.local_bs and size <= self.reader.max_frame_bytes:
             try:
                 frame = self.sockets.pull.recv(zmq.NOBLOCK)
             except zmq.Again:
+                more = False
                 break
             frames += 1
             size += len(frame)
@@ -165,7 +167,7 @@ class Worker:
                 self._send(self.sockets.frontend, answer, "front end")
             for answer in answers.backend:
                 self._send(self.sockets.backend, answer, "back end")
-        return frames > 0
+        return more
 
     def _send(self, end: zmq.Socket[bytes], frame: bytes, name: str) -> None:
         while True:
