@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from harness.wire import RequestReader
-from impls.worker.answer import Answerer, describe
+from impls.worker.frames import open_frames
 from impls.worker.log import LimitedLog, to_stderr
 from impls.worker.loop import Stop, Worker, open_sockets
-from impls.worker.settings import SettingsError, load_factory, parse
+from impls.worker.settings import SettingsError, parse
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,19 +19,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = parse(argv, os.environ)
         stop.on_signals()
-        reader = RequestReader()
-        try:
-            backend = load_factory(settings.backend_name)(settings.tokenizer)
-        except Exception as error:
-            cause = describe(error)
-            raise SettingsError(f"the {settings.backend_name} back end doesn't start: {cause}") from error
-        try:
-            with open_sockets(settings, reader, stop) as sockets:
-                print("ready", flush=True)
-                log = LimitedLog()
-                Worker(sockets, Answerer(backend, log), reader, log, settings.local_bs, stop).run()
-        finally:
-            backend.close()
+        reader, log = RequestReader(), LimitedLog()
+        with (
+            open_frames(settings.backend_name, settings.tokenizer, reader, settings.local_bs, log) as frames,
+            open_sockets(settings, reader.max_frame_bytes, stop) as sockets,
+        ):
+            print("ready", flush=True)
+            Worker(sockets, frames, log, stop).run()
     except SettingsError as error:
         to_stderr(f"worker: error: {error}")
         return 2

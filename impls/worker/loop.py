@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 import zmq
 
-from harness.wire import Problem, Request, RequestReader
-from impls.worker.answer import Answerer
+from impls.worker.frames import Frames
 from impls.worker.log import LimitedLog
 from impls.worker.settings import Settings, SettingsError
 
@@ -24,8 +23,6 @@ DRAIN_LIMIT = 5.0
 
 IDLE = 1000
 """Milliseconds without a frame after which lines that were not shown are spoken of."""
-
-_LOGGED_A_FRAME = 10
 
 
 class Stop:
@@ -80,7 +77,7 @@ class Sockets:
 
 
 @contextlib.contextmanager
-def open_sockets(settings: Settings, reader: RequestReader, stop: Stop) -> Iterator[Sockets]:
+def open_sockets(settings: Settings, max_frame_bytes: int, stop: Stop) -> Iterator[Sockets]:
     """Bind and connect as told; at the end, what was sent has the time that is left to leave.
 
     Raises `SettingsError`.
@@ -92,9 +89,9 @@ def open_sockets(settings: Settings, reader: RequestReader, stop: Stop) -> Itera
         for end, kind in kinds.items():
             opened[end] = context.socket(kind)
             opened[end].ipv6 = True
-            # The reader refuses what is too long by name; far beyond that the sender is cut off instead,
+            # What is too long is refused by name; far beyond that the sender is cut off instead,
             # before the frame is in memory.
-            opened[end].setsockopt(zmq.MAXMSGSIZE, 4 * reader.max_frame_bytes)
+            opened[end].setsockopt(zmq.MAXMSGSIZE, 4 * max_frame_bytes)
             _attach(opened[end], end, getattr(settings, end), bind=end in settings.bound)
         yield Sockets(**opened)
     finally:
@@ -124,11 +121,10 @@ class Worker:
     """Answers what comes in on its sockets."""
 
     sockets: Sockets
-    answerer: Answerer
-    reader: RequestReader
+    frames: Frames
     log: LimitedLog
-    local_bs: int
     stop: Stop = field(default_factory=Stop)
+    _drained: bool = False
 
     def run(self) -> None:
         """Answer until told to stop, then what has been received by then."""
@@ -144,30 +140,21 @@ class Worker:
         self.log.settle()
 
     def step(self) -> bool:
-        """Take what is there, up to `local_bs` messages, and answer it. Whether there may be more."""
-        held: list[Request] = []
-        frames = size = 0
-        more = True
-        # Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
-        while len(held) < self.local_bs and frames < self.local_bs and size <= self.reader.max_frame_bytes:
-            try:
-                frame = self.sockets.pull.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                more = False
-                break
-            frames += 1
-            size += len(frame)
-            requests, problems = self.reader.read(frame)
-            held = held + requests if held else requests
-            if problems:
-                self._report(problems)
-        if held:
-            answers = self.answerer.answer(held)
-            for answer in answers.frontend:
-                self._send(self.sockets.frontend, answer, "front end")
-            for answer in answers.backend:
-                self._send(self.sockets.backend, answer, "back end")
-        return more
+        """Answer what is there, as much as is answered together. Whether there may be more."""
+        self._drained = False
+        answers = self.frames.answer(self._take)
+        for frame in answers.frontend:
+            self._send(self.sockets.frontend, frame, "front end")
+        for frame in answers.backend:
+            self._send(self.sockets.backend, frame, "back end")
+        return not self._drained
+
+    def _take(self) -> bytes | None:
+        try:
+            return self.sockets.pull.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            self._drained = True
+            return None
 
     def _send(self, end: zmq.Socket[bytes], frame: bytes, name: str) -> None:
         while True:
@@ -180,10 +167,3 @@ class Worker:
                     self.log(f"a frame of {len(frame)} bytes is lost: the {name} doesn't read")
                     return
                 end.poll(100, zmq.POLLOUT)
-
-    def _report(self, problems: list[Problem]) -> None:
-        for problem in problems[:_LOGGED_A_FRAME]:
-            who = "" if problem.uid is None else f" of uid {problem.uid}"
-            self.log(f"{problem.code}{who}: {problem.message}")
-        if len(problems) > _LOGGED_A_FRAME:
-            self.log(f"and {len(problems) - _LOGGED_A_FRAME} more bad messages with it")

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.protocol import Factory
-
 BACKEND_VARIABLE = "MINISGL_TOKENIZER_BACKEND"
-BACKENDS = {
-    "python": "impls.python",
-    "rust_inprocess": "impls.rust",
-    "rust_tokenize_only": "impls.worker.halves",
-}
-"""The module of each back end; each has a `factory`, and is imported only if it is asked for."""
+BACKENDS = ("python", "rust_inprocess", "rust_tokenize_only")
 
 ENDS = ("pull", "backend", "frontend")
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
@@ -83,14 +75,8 @@ def backend_name(environ: Mapping[str, str]) -> str:
     """The back end that the environment asks for. Raises `SettingsError` if there is no such."""
     name = environ.get(BACKEND_VARIABLE, "python")
     if name not in BACKENDS:
-        raise SettingsError(f"{BACKEND_VARIABLE} is {name!r}; the valid values are: {', '.join(sorted(BACKENDS))}")
+        raise SettingsError(f"{BACKEND_VARIABLE} is {name!r}; the valid values are: {', '.join(BACKENDS)}")
     return name
-
-
-def load_factory(name: str) -> Factory:
-    """The factory of the back end `name`, its module imported only now."""
-    factory: Factory = importlib.import_module(BACKENDS[name]).factory
-    return factory
 
 
 def check_address(end: str, address: str, *, bind: bool) -> None:

@@ -17,14 +17,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.model import DetokenizeRequest, TokenizeRequest
+from harness.wire import (
+    AbortBackendMsg,
+    AbortMsg,
+    BatchFrontendMsg,
+    DetokenizeMsg,
+    UserReply,
+    decode_backend,
+    decode_frontend,
+    encode_requests,
+)
 from impls.python import factory as python_factory
 
 if TYPE_CHECKING:
-    from minisgl_tokenizer import TokenizerWorker
+    from minisgl_tokenizer import FrameWorker, TokenizerWorker
 elif importlib.util.find_spec("minisgl_tokenizer") is None:
     pytest.skip("minisgl_tokenizer is not built", allow_module_level=True)
 else:
-    from minisgl_tokenizer import TokenizerWorker
+    from minisgl_tokenizer import FrameWorker, TokenizerWorker
 
 STUBS = pathlib.Path(__file__).parents[2] / "impls" / "rust" / "python"
 HALF = 0xE4
@@ -200,3 +210,62 @@ def test_the_installed_module_is_typed() -> None:
     package = importlib.resources.files("minisgl_tokenizer")
     assert (package / "py.typed").is_file()
     assert (package / "__init__.pyi").read_text() == (STUBS / "minisgl_tokenizer.pyi").read_text()
+
+
+@pytest.fixture
+def frames(small_tokenizer: pathlib.Path) -> FrameWorker:
+    return FrameWorker(small_tokenizer, local_bs=3, max_frame_bytes=1000, max_prompt_characters=1000)
+
+
+def test_frames_are_answered_together_up_to_enough_messages(frames: FrameWorker) -> None:
+    left = [encode_requests([DetokenizeMsg(uid, 97, False)]) for uid in range(5)] + [encode_requests([AbortMsg(9)])]
+    left.insert(1, b"\x07")
+    frontend, backend, problems = frames.answer(lambda: left.pop(0))
+    assert [len(left), len(backend)] == [4, 0]
+    replies = [UserReply(0, "a", False), UserReply(1, "a", False)]
+    assert [decode_frontend(frame) for frame in frontend] == [BatchFrontendMsg(replies)]
+    ((code, why, uid),) = problems
+    assert (code, uid) == ("bad-frame", None)
+    assert why
+    given = iter([*left, None, b"\x07"])
+    frontend, backend, problems = frames.answer(lambda: next(given))
+    assert [decode_frontend(frame) for frame in frontend] == [
+        BatchFrontendMsg([UserReply(uid, "a", False) for uid in (2, 3, 4)])
+    ]
+    assert (backend, problems) == ([], [])
+    frontend, backend, problems = frames.answer(iter([left[-1], None]).__next__)
+    assert (frontend, problems) == ([], [])
+    assert [decode_backend(frame) for frame in backend] == [AbortBackendMsg(9)]
+
+
+def test_without_a_frame_there_is_no_answer(frames: FrameWorker) -> None:
+    assert frames.answer(lambda: None) == ([], [], [])
+
+
+def test_what_is_no_frame_is_refused_and_what_stops_the_taking_is_passed_on(frames: FrameWorker) -> None:
+    for given in ("text", 7, [7]):
+        with pytest.raises(TypeError):
+            frames.answer(lambda given=given: given)  # type: ignore[misc]
+
+    def stop() -> bytes:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        frames.answer(stop)
+    assert frames.answer(lambda: None) == ([], [], [])
+
+
+def test_frames_of_many_threads_are_answered_each_with_its_own(frames: FrameWorker) -> None:
+    def stream(uid: int) -> str:
+        text = ""
+        for token in (97, 98, 99) * 50:
+            given = iter([encode_requests([DetokenizeMsg(uid, token, False)]), None])
+            ((frame,), _, _) = frames.answer(lambda given=given: next(given))  # type: ignore[misc]
+            reply = decode_frontend(frame)
+            assert isinstance(reply, UserReply)
+            assert reply.uid == uid
+            text += reply.incremental_output
+        return text
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(stream, range(16))) == ["abc" * 50] * 16

@@ -1,12 +1,12 @@
 """The tokenizer and streaming detokenizer of an LLM server, exact to mini-sglang's worker."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, final, type_check_only
 
 from typing_extensions import Buffer
 
-__all__ = ["TokenizerWorker"]
+__all__ = ["FrameWorker", "TokenizerWorker"]
 
 @type_check_only
 class TokenizeRequest(Protocol):
@@ -65,3 +65,29 @@ class TokenizerWorker:
 
     def open_streams(self) -> int:
         """How many streams anything is kept of."""
+
+@final
+class FrameWorker:
+    """Answers frames of mini-sglang's wire with the tokenizer of a folder, and keeps the streams that they are about.
+
+    Safe to use from many threads; the interpreter's lock is not held while it answers.
+    """
+
+    def __new__(
+        cls,
+        tokenizer_dir: str | os.PathLike[str],
+        *,
+        local_bs: int,
+        max_frame_bytes: int,
+        max_prompt_characters: int,
+    ) -> FrameWorker:
+        """Load a folder as `TokenizerWorker` does. Raises `ValueError` if it can't be used."""
+
+    def answer(
+        self, take: Callable[[], bytes | None]
+    ) -> tuple[list[bytes], list[bytes], list[tuple[str, str, int | None]]]:
+        """Answer the frames that `take` gives until it gives None, or until there are `local_bs` messages.
+
+        Frames for the front end, frames for the back end, and what has no answer: a code, a printable line that says
+        why, and the uid if it has one. Raises what `take` raises, and `TypeError` if it gives anything else.
+        """

@@ -11,6 +11,7 @@ import zmq
 
 from harness.wire import RequestReader
 from impls.worker.answer import Answerer
+from impls.worker.frames import ReadFrames
 from impls.worker.log import LimitedLog
 from impls.worker.loop import Sockets, Stop, Worker
 from tests.unit.impls_worker.recorder import Recorder, short
@@ -37,7 +38,8 @@ class Inside:
         self.recorder = Recorder()
         log = LimitedLog(self.log.append)
         sockets = Sockets(pull, backend, frontend)
-        self.worker = Worker(sockets, Answerer(self.recorder, log), RequestReader(), log, local_bs, Stop())
+        self.frames = ReadFrames(Answerer(self.recorder, log), RequestReader(), log, local_bs)
+        self.worker = Worker(sockets, self.frames, log, Stop())
 
     def send(self, *messages: object) -> None:
         for message in messages:
@@ -94,7 +96,7 @@ def test_bad_frames_do_not_keep_the_good_ones_waiting(inside: Callable[[int], In
 
 def test_bytes_of_bad_frames_do_not_keep_the_good_ones_waiting(inside: Callable[[int], Inside]) -> None:
     worker = inside(1000)
-    worker.worker.reader = RequestReader(max_frame_bytes=1000)
+    worker.frames.reader = RequestReader(max_frame_bytes=1000)
     worker.send(token(1, 97), *["x" * 600] * 10)
     assert worker.worker.step()
     assert worker.answers(worker.frontend) == [(1, "1")]

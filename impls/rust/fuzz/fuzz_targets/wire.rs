@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../service/tests/frames/mod.rs"]
+#[path = "../../frames/tests/frames/mod.rs"]
 mod frames;
 
 libfuzzer_sys::fuzz_target!(|frame: &[u8]| {

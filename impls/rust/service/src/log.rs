@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::wire::Problem;
+use minisgl_tokenizer_frames::Problem;
 
 /// The most lines of the problems that come together.
 const TOGETHER: usize = 10;

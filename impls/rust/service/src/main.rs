@@ -7,13 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::Parser;
 use minisgl_tokenizer::caught;
-use minisgl_tokenizer_service::answer::Answerer;
+use minisgl_tokenizer_frames::{Answerer, Limits, visible};
 use minisgl_tokenizer_service::log::Log;
 use minisgl_tokenizer_service::settings::Settings;
 use minisgl_tokenizer_service::sockets;
 use minisgl_tokenizer_service::stop::Stop;
-use minisgl_tokenizer_service::visible::visible;
-use minisgl_tokenizer_service::wire::Limits;
 use minisgl_tokenizer_service::worker::Worker;
 
 /// Panics that are told of; a message that causes one could be sent again and again.

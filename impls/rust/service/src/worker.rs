@@ -4,12 +4,11 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use elsa::FrozenVec;
+use minisgl_tokenizer_frames::{Answerer, End, Limits, gather};
 
-use crate::answer::{Answerer, End};
 use crate::log::Log;
 use crate::sockets::Ends;
 use crate::stop::Stop;
-use crate::wire::{Limits, read};
 
 /// Without a frame for so long, a service that was told to stop has drained its requests.
 const QUIET: Duration = Duration::from_millis(100);
@@ -76,21 +75,18 @@ impl<W: Write> Worker<W> {
     /// Take a frame, waiting so long for it if that is said, and more that are there, up to `local_bs` messages; answer them.
     /// False if there was nothing.
     fn step(&mut self, wait: Option<Duration>) -> Result<bool, String> {
-        let frames: FrozenVec<Vec<u8>> = FrozenVec::new();
-        let (mut requests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
-        // Frames and their bytes are counted too: a flood of bad ones must not keep what is held from being answered.
-        while requests.len() < self.local_bs && frames.len() < self.local_bs && bytes <= self.limits.frame {
-            let wait = if frames.is_empty() { wait } else { Some(Duration::ZERO) };
-            let Some(frame) = self.ends.receive(wait)? else { break };
-            bytes += frame.len();
-            read(frames.push_get(frame), self.limits, &mut requests, &mut problems);
-        }
+        let frames = FrozenVec::new();
+        let mut wait = wait;
+        let mut gathered =
+            gather(&frames, self.local_bs, self.limits, || self.ends.receive(wait.replace(Duration::ZERO)))?;
         if frames.is_empty() {
             return Ok(false);
         }
         let Self { answerer, ends, stop, log, .. } = self;
-        answerer.answer(requests, &mut problems, |end, frame| send(&mut **ends, end, frame, stop, log));
-        self.log.problems(&problems);
+        answerer.answer(gathered.requests, &mut gathered.problems, |end, frame| {
+            send(&mut **ends, end, frame, stop, log);
+        });
+        self.log.problems(&gathered.problems);
         Ok(true)
     }
 }

@@ -3,12 +3,12 @@
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use minisgl_tokenizer_frames::End;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use zmtp::{Address, Attach, Poller, Pull, Push, Socket};
 
 use super::Ends;
-use crate::answer::End;
 use crate::settings::Settings;
 
 /// Sockets that this thread reads and writes itself.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use minisgl_tokenizer_frames::End;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use zmq::{Context, DONTWAIT, Error, POLLOUT, Socket, SocketType};
 
 use super::Ends;
-use crate::answer::End;
 use crate::curve::{Certificate, admit, read_clients};
 use crate::settings::Settings;
 

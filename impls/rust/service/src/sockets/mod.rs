@@ -3,7 +3,8 @@
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::answer::End;
+use minisgl_tokenizer_frames::End;
+
 use crate::settings::Settings;
 
 mod direct;

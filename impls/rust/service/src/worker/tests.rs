@@ -3,9 +3,10 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
+use minisgl_tokenizer_frames::testing::answerer;
+use minisgl_tokenizer_frames::testing::wire::{abort, batch, token};
+
 use super::*;
-use crate::testing::answerer;
-use crate::wire::testing::{abort, batch, token};
 
 /// Ends in memory.
 #[derive(Default)]

@@ -6,7 +6,7 @@ mod frames;
 
 use frames::{batch, check, write};
 use minisgl_tokenizer::{DetokenizeRequest, PromptInput};
-use minisgl_tokenizer_service::wire::Request;
+use minisgl_tokenizer_frames::Request;
 
 const ROUNDS: u32 = 200_000;
 

@@ -1,6 +1,6 @@
 use super::*;
+use crate::testing::wire::{Value, abort, batch, prompt, token};
 use crate::testing::{PANICS, answerer};
-use crate::wire::testing::{Value, abort, batch, prompt, token};
 use crate::wire::{Limits, read};
 
 /// What a frame is answered with: each frame sent, its end and the texts in it, and code and uid of each problem.

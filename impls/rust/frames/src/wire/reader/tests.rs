@@ -1,5 +1,5 @@
 use super::*;
-use crate::wire::testing::{Value, abort, array, batch, map as encode, prompt, token};
+use crate::testing::wire::{Value, abort, array, batch, map as encode, prompt, token};
 
 const SMALL: Limits = Limits { frame: 1 << 20, prompt: 5 };
 

@@ -1,7 +1,7 @@
 //! What holds for any bytes that the decoder is given. The fuzz target asks it, and so does `cargo test`.
 
 use minisgl_tokenizer::{DetokenizeRequest, PromptInput};
-use minisgl_tokenizer_service::wire::{Limits, Problem, Request, read};
+use minisgl_tokenizer_frames::{Limits, Problem, Request, read};
 use rmp::encode::{ByteBuf, write_array_len, write_bool, write_map_len, write_str, write_uint};
 
 /// Small enough to be met by the frames of a test.

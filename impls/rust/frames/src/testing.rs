@@ -1,11 +1,15 @@
 //! A tokenizer for tests, which panics where it is told to.
 
+#![allow(clippy::missing_panics_doc, reason = "a test that can't be set up has failed")]
+
 use std::fs;
 use std::sync::Arc;
 
 use minisgl_tokenizer::{DetokenizeManager, TokenizeError, TokenizeManager, TokenizerBackend, TokenizerFolder};
 
 use crate::answer::Answerer;
+
+pub mod wire;
 
 /// The token and the text that make the tokenizer panic.
 pub const PANICS: i64 = 36;

@@ -2,8 +2,6 @@
 
 mod encode;
 mod reader;
-#[cfg(test)]
-pub(crate) mod testing;
 mod value;
 
 pub use encode::{Backend, Frontend, encode_backend, encode_errors, encode_frontend};
