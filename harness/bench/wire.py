@@ -30,7 +30,7 @@ from harness.wire import (
 
 TOKENIZER = "qwen2.5"
 BATCHES = (1, 16, 64, 256)
-_MESSAGES = {1: 1024, 16: 8192, 64: 16_384, 256: 32_768}
+_MESSAGES = {1: 4096, 16: 8192, 64: 16_384, 256: 32_768}
 _AHEAD = 16
 _ROUNDS = 5
 _PROMPTS = 16
