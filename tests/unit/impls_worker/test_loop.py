@@ -84,6 +84,8 @@ def test_frames_are_not_merged_at_a_size_of_one(inside: Callable[[int], Inside])
     while worker.worker.step():
         pass
     assert worker.answers(worker.frontend) == [(1, "1"), (2, "1")]
+    worker.send(token(1, 97))
+    assert worker.worker.step()
 
 
 def test_bad_frames_do_not_keep_the_good_ones_waiting(inside: Callable[[int], Inside]) -> None:

@@ -108,6 +108,27 @@ fn a_pull_is_connected_again() {
 }
 
 #[test]
+fn nothing_is_waited_for_while_a_message_is_read_in_parts() {
+    let (_folder, path, address) = place();
+    let mut pull = Own::pull(&address, Attach::Bind);
+    let mut peer = raw(&path, &[GREETING, PUSH, &framed(b"short")]);
+    assert_eq!(pull.unhurried(zmtp::Pull::receive), b"short");
+    let long = vec![7; 150_000];
+    peer.write_all(&[&[2][..], &150_000u64.to_be_bytes(), &long].concat()).unwrap();
+    assert_eq!(pull.unhurried(zmtp::Pull::receive), long);
+}
+
+#[test]
+fn it_is_connected_again_though_nothing_happens() {
+    let (_folder, path, address) = place();
+    let mut push = Own::push(&address, Attach::Connect);
+    push.turn();
+    let listener = UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    push.unhurried(|_| listener.accept().ok());
+}
+
+#[test]
 fn who_doesnt_read_is_waited_for() {
     let (_folder, path, address) = place();
     let mut push = Own::push(&address, Attach::Bind);

@@ -44,6 +44,18 @@ impl<S: Socket> Own<S> {
         self.poller.wait(Some(Duration::from_millis(5)), &mut [&mut self.socket]).unwrap();
     }
 
+    /// Let it work until something is there, each time for as long as it waits by itself.
+    pub fn unhurried<T>(&mut self, mut found: impl FnMut(&mut S) -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = found(&mut self.socket) {
+                return found;
+            }
+            self.poller.wait(Some(PATIENCE), &mut [&mut self.socket]).unwrap();
+            assert!(begun.elapsed() < PATIENCE, "it waits though there is something to do");
+        }
+    }
+
     /// Let it work until something is there.
     pub fn until<T>(&mut self, mut found: impl FnMut(&mut S) -> Option<T>) -> T {
         let over = Instant::now() + PATIENCE;
