@@ -59,7 +59,7 @@ class ReadFrames:
             requests, problems = self.reader.read(frame)
             held = held + requests if held else requests
             if problems:
-                report(problems, self.log)
+                _report(problems, self.log)
         return self.answerer.answer(held) if held else Answers()
 
 
@@ -74,7 +74,7 @@ class RustFrames:
         """See `Frames`."""
         frontend, backend, problems = self.worker.answer(take)
         if problems:
-            report([Problem(code, message, uid) for code, message, uid in problems], self.log)
+            _report([Problem(code, message, uid) for code, message, uid in problems], self.log)
         return Answers(frontend, backend)
 
 
@@ -107,7 +107,7 @@ def _rust_frames(tokenizer: pathlib.Path, reader: RequestReader, local_bs: int, 
     return RustFrames(worker, log)
 
 
-def report(problems: Sequence[Problem], log: Log) -> None:
+def _report(problems: Sequence[Problem], log: Log) -> None:
     """Problems that came together, as a few lines."""
     for problem in problems[:_LOGGED_TOGETHER]:
         who = "" if problem.uid is None else f" of uid {problem.uid}"

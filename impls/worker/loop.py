@@ -124,7 +124,7 @@ class Worker:
     frames: Frames
     log: LimitedLog
     stop: Stop = field(default_factory=Stop)
-    _drained: bool = False
+    _drained: bool = field(default=False, init=False)
 
     def run(self) -> None:
         """Answer until told to stop, then what has been received by then."""

@@ -70,7 +70,8 @@ class TokenizerWorker:
 class FrameWorker:
     """Answers frames of mini-sglang's wire with the tokenizer of a folder, and keeps the streams that they are about.
 
-    Safe to use from many threads; the interpreter's lock is not held while it answers.
+    Safe to use from many threads, if the frames of a stream come from one; the interpreter's lock is held while frames
+    are taken and read, not while they are answered.
     """
 
     def __new__(
@@ -81,7 +82,7 @@ class FrameWorker:
         max_frame_bytes: int,
         max_prompt_characters: int,
     ) -> FrameWorker:
-        """Load a folder as `TokenizerWorker` does. Raises `ValueError` if it can't be used."""
+        """Load a folder as `TokenizerWorker` does. Raises `ValueError` if it can't be used, or `local_bs` is 0."""
 
     def answer(
         self, take: Callable[[], bytes | None]
@@ -89,5 +90,6 @@ class FrameWorker:
         """Answer the frames that `take` gives until it gives None, or until there are `local_bs` messages.
 
         Frames for the front end, frames for the back end, and what has no answer: a code, a printable line that says
-        why, and the uid if it has one. Raises what `take` raises, and `TypeError` if it gives anything else.
+        why, and the uid if it has one. Raises what `take` raises, and `TypeError` if it gives anything else; frames that
+        were taken before that have no answer.
         """

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use elsa::FrozenVec;
+use minisgl_tokenizer::caught;
 
 use crate::wire::{Limits, Problem, Request, read};
 
@@ -31,7 +32,13 @@ where
     while gathered.requests.len() < most && frames.len() < most && bytes <= limits.frame {
         let Some(frame) = next()? else { break };
         bytes += frame.len();
-        read(frames.push_get(Box::new(frame)), limits, &mut gathered.requests, &mut gathered.problems);
+        let frame = frames.push_get(Box::new(frame));
+        let (requests, problems) = (gathered.requests.len(), gathered.problems.len());
+        if let Err(panic) = caught(|| read(frame, limits, &mut gathered.requests, &mut gathered.problems)) {
+            gathered.requests.truncate(requests);
+            gathered.problems.truncate(problems);
+            gathered.problems.push(Problem::new("internal", panic, None));
+        }
     }
     Ok(gathered)
 }

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use elsa::FrozenVec;
-use minisgl_tokenizer::load;
-use minisgl_tokenizer_frames::{Answerer, End, Gathered, Limits, gather};
+use minisgl_tokenizer::{caught, load};
+use minisgl_tokenizer_frames::{Answerer, End, Gathered, Limits, Problem, gather};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 /// What is wrong with a request: a code, a line that says it, and the uid if there is one.
-type Problem = (&'static str, String, Option<u64>);
+type Told = (&'static str, String, Option<u64>);
 /// Frames for the front end, frames for the back end, and the requests that have no answer.
-type Answers<'py> = (Vec<Bound<'py, PyBytes>>, Vec<Bound<'py, PyBytes>>, Vec<Problem>);
+type Answers<'py> = (Vec<Bound<'py, PyBytes>>, Vec<Bound<'py, PyBytes>>, Vec<Told>);
 
 /// Answers frames of the wire with the tokenizer of a folder.
 #[pyclass(frozen, module = "minisgl_tokenizer")]
@@ -35,6 +35,9 @@ impl FrameWorker {
         max_frame_bytes: usize,
         max_prompt_characters: usize,
     ) -> PyResult<Self> {
+        if local_bs == 0 {
+            return Err(PyValueError::new_err("local_bs must be at least 1"));
+        }
         let (tokenizer, streams) =
             py.detach(|| load(&tokenizer_dir)).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self {
@@ -55,7 +58,10 @@ impl FrameWorker {
             py.detach(|| {
                 let mut answers: Vec<(End, Vec<u8>)> = Vec::new();
                 let mut answerer = self.answerer.lock().unwrap_or_else(PoisonError::into_inner);
-                answerer.answer(requests, &mut problems, |end, frame| answers.push((end, frame.to_vec())));
+                let send = |end, frame: &[u8]| answers.push((end, frame.to_vec()));
+                if let Err(panic) = caught(|| answerer.answer(requests, &mut problems, send)) {
+                    problems.push(Problem::new("internal", panic, None));
+                }
                 answers
             })
         };

@@ -11,12 +11,17 @@ use zmtp::{Address, Attach, Poller, Pull, Push, Socket};
 use super::Ends;
 use crate::settings::Settings;
 
+/// So many frames are received of those that have been read, and then all ends are looked at.
+const AT_ONCE: u32 = 64;
+
 /// Sockets that this thread reads and writes itself.
 pub struct Direct {
     poller: Poller,
     pull: Pull,
     backend: Push,
     frontend: Push,
+    /// How many frames were received since the ends were looked at.
+    unlooked: u32,
 }
 
 impl Direct {
@@ -33,11 +38,13 @@ impl Direct {
             backend: open(backend, |address, attach| Push::open(&poller, address, attach))?,
             frontend: open(frontend, |address, attach| Push::open(&poller, address, attach))?,
             poller,
+            unlooked: 0,
         })
     }
 
     fn wait(&mut self, wait: Option<Duration>) -> Result<(), String> {
-        let Self { poller, pull, backend, frontend } = self;
+        let Self { poller, pull, backend, frontend, unlooked } = self;
+        *unlooked = 0;
         poller.wait(wait, &mut [pull, backend, frontend]).map_err(broken)
     }
 
@@ -51,6 +58,11 @@ impl Direct {
 
 impl Ends for Direct {
     fn receive(&mut self, wait: Option<Duration>) -> Result<Option<Vec<u8>>, String> {
+        // A sender that is always ahead must not keep the others from being heard, and answers from leaving.
+        if self.unlooked >= AT_ONCE {
+            self.wait(Some(Duration::ZERO))?;
+        }
+        self.unlooked += 1;
         if let Some(frame) = self.pull.receive() {
             return Ok(Some(frame));
         }
@@ -65,7 +77,8 @@ impl Ends for Direct {
     }
 
     fn wait_for_room(&mut self, _: End, wait: Duration) -> Result<(), String> {
-        let Self { poller, backend, frontend, pull } = self;
+        let Self { poller, backend, frontend, pull, unlooked } = self;
+        *unlooked = 0;
         poller.wait(Some(wait), &mut [backend, frontend, pull]).map_err(broken)
     }
 
@@ -96,4 +109,42 @@ fn open<S>(
 
 fn broken(error: std::io::Error) -> String {
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+
+    use super::*;
+
+    /// The greeting of a PUSH socket, and its READY.
+    const HELLO: &[u8] = b"\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+        \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+        \x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
+
+    #[test]
+    fn who_comes_later_is_heard_though_another_has_sent_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = |name: &str| format!("ipc://{}/{name}", folder.path().display());
+        let [pull, backend, frontend] = ["pull", "backend", "frontend"].map(address);
+        let ends = ["--pull", &pull, "--backend", &backend, "--frontend", &frontend];
+        let settings = Settings::parse_from([&["", "--tokenizer", "."][..], &ends].concat());
+        let (_rope, bell) = UnixStream::pair().unwrap();
+        let mut direct = Direct::open(&settings, bell).unwrap();
+        let connect = || UnixStream::connect(folder.path().join("pull")).unwrap();
+        let mut next = || loop {
+            if let Some(frame) = direct.receive(None).unwrap() {
+                return frame;
+            }
+        };
+        let mut first = connect();
+        first.write_all(&[HELLO, b"\0\x01a"].concat()).unwrap();
+        assert_eq!(next(), b"a");
+        first.write_all(&b"\0\x01a".repeat(50_000)).unwrap();
+        assert_eq!(next(), b"a");
+        connect().write_all(&[HELLO, b"\0\x01b"].concat()).unwrap();
+        assert!((0..1000).any(|_| next() == b"b"));
+    }
 }

@@ -30,7 +30,7 @@ pub trait Ends {
 }
 
 /// Bind and connect as told: with libzmq if there are keys for CURVE, and otherwise without it, which costs less.
-/// When there is something to read on `bell`, nothing is waited for any longer.
+/// Without libzmq nothing is waited for any longer when there is something to read on `bell`.
 pub fn open(settings: &Settings, bell: UnixStream) -> Result<Box<dyn Ends>, String> {
     Ok(match settings.curve_certificate {
         Some(_) => Box::new(Libzmq::open(settings)?),

@@ -16,6 +16,8 @@ struct Memory {
     /// How often no answer is taken before one is.
     full: usize,
     waits: usize,
+    /// How long each frame was waited for.
+    waited: Vec<Option<Duration>>,
     /// What is left of the answers at the end.
     unsent: usize,
     log: Vec<u8>,
@@ -25,8 +27,14 @@ struct Memory {
 struct Shared(Rc<RefCell<Memory>>);
 
 impl Ends for Shared {
-    fn receive(&mut self, _: Option<Duration>) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.borrow_mut().requests.pop_front())
+    fn receive(&mut self, wait: Option<Duration>) -> Result<Option<Vec<u8>>, String> {
+        let mut memory = self.0.borrow_mut();
+        memory.waited.push(wait);
+        // A wait without an end is over when there is the wish to stop.
+        if wait.is_none() && memory.requests.is_empty() {
+            return Err("it waits".into());
+        }
+        Ok(memory.requests.pop_front())
     }
 
     fn send(&mut self, end: End, frame: &[u8]) -> Result<bool, String> {
@@ -128,6 +136,26 @@ fn bad_frames_and_their_bytes_do_not_keep_the_good_ones_waiting() {
     assert!(inside.step());
     assert_eq!(inside.memory.sizes(End::Frontend), [1]);
     assert_eq!(inside.memory.log().len(), 2);
+}
+
+#[test]
+fn it_waits_without_a_timer_unless_there_is_something_to_say() {
+    let once = Some(Duration::ZERO);
+    let inside = inside(2);
+    inside.send(&token(1, 97, false));
+    let memory = inside.memory.clone();
+    assert_eq!(inside.worker.run(), Err("it waits".into()));
+    assert_eq!(memory.0.borrow().waited, [None, once, None]);
+
+    let inside = self::inside(1);
+    for _ in 0..150 {
+        inside.send(&[0x07]);
+    }
+    let memory = inside.memory.clone();
+    assert_eq!(inside.worker.run(), Err("it waits".into()));
+    let held = memory.0.borrow().waited[100..].to_vec();
+    assert_eq!(held, [vec![None], vec![Some(IDLE); 50], vec![None]].concat());
+    assert_eq!(memory.log().last().unwrap(), "and 50 more lines, not shown");
 }
 
 #[test]
