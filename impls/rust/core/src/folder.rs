@@ -86,6 +86,23 @@ impl Model {
         }
     }
 
+    /// The id that all of its vocabulary are below.
+    #[cfg(feature = "direct")]
+    pub fn end(&self) -> u64 {
+        match &self.vocab {
+            Vocab::ById(vocab) => vocab.values().filter_map(Value::as_u64).max().map_or(0, |last| last + 1),
+            Vocab::Scored(vocab) => vocab.len() as u64,
+        }
+    }
+
+    /// Whether no two pieces have one id.
+    #[cfg(feature = "direct")]
+    pub fn has_ids_once(&self) -> bool {
+        let Vocab::ById(vocab) = &self.vocab else { return true };
+        let mut seen = vec![false; self.end() as usize];
+        vocab.values().filter_map(Value::as_u64).all(|id| !std::mem::replace(&mut seen[id as usize], true))
+    }
+
     /// Whether it has a token for what is unknown, by its place among pieces whose scores are logarithms of probabilities.
     pub fn has_unknown(&self) -> bool {
         let Vocab::Scored(vocab) = &self.vocab else { return false };

@@ -13,7 +13,7 @@ use support::pinned;
 
 fn choice(name: &str) -> Choice {
     match name {
-        "qwen2.5" | "tekken" => Choice::Fastokens,
+        "qwen2.5" | "tekken" => Choice::Direct,
         "bert" | "llama2" | "straddle" | "t5" => Choice::Direct,
         _ => Choice::Tokenizers,
     }
@@ -251,7 +251,7 @@ fn each_expression_of_a_pre_tokenizer_splits_as_tokenizers_does() {
     let llama3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
     let change = |all: &mut Value| all["pre_tokenizer"]["pretokenizers"][0]["pattern"] = json!({"Regex": llama3});
     let folder = changed("qwen2.5", change, into.path());
-    assert_eq!(Choice::of(&folder), Choice::Fastokens);
+    assert_eq!(Choice::of(&folder), Choice::Direct);
     let (best, yardstick) = (best(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
     let mut numbers = Numbers(3);
     for _ in 0..3000 {
