@@ -9,6 +9,7 @@ mod chars;
 mod charsmap;
 mod classes;
 mod frame;
+mod joints;
 mod merges;
 mod nfc;
 mod pages;

@@ -103,6 +103,11 @@ impl Scanner {
         if class & LETTER != 0 {
             return self.letters(text, from, None);
         }
+        // Most words are a space and letters.
+        let (next, behind) = self.class(text, after);
+        if text[from] == b' ' && next & LETTER != 0 {
+            return self.letters(text, after, None);
+        }
         if class & NUMBER != 0 {
             return self.numbers(text, after);
         }
@@ -111,7 +116,6 @@ impl Scanner {
         {
             return end;
         }
-        let (next, behind) = self.class(text, after);
         let letters = if self.rules.cased { LETTER | UPPER } else { LETTER };
         if class & BREAK == 0 && next & letters != 0 {
             let mark = Some(after).filter(|_| class & letters != 0);
@@ -131,7 +135,7 @@ impl Scanner {
     }
 
     /// The class of the character at a place, and the place behind it.
-    #[inline]
+    #[inline(always)]
     fn class(&self, text: &[u8], at: usize) -> (u8, usize) {
         let Some(byte) = text.get(at) else { return (END, at) };
         match self.ascii[usize::from(*byte)] {
@@ -144,7 +148,13 @@ impl Scanner {
     #[inline]
     fn run(&self, text: &[u8], mut at: usize, classes: u8) -> usize {
         loop {
-            let (class, after) = self.class(text, at);
+            while text.get(at).is_some_and(|byte| self.ascii[usize::from(*byte)] & classes != 0) {
+                at += 1;
+            }
+            if text.get(at).is_none_or(|byte| *byte < 0x80) {
+                return at;
+            }
+            let (class, after) = wide(text, at);
             if class & classes == 0 {
                 return at;
             }
@@ -229,7 +239,7 @@ impl Scanner {
 }
 
 /// The same for a character of several bytes.
-#[inline]
+#[inline(always)]
 fn wide(text: &[u8], at: usize) -> (u8, usize) {
     let part = |within: usize| usize::from(text[at + within]) % 64;
     let (number, length) = match text[at] {
