@@ -67,7 +67,6 @@ pub(crate) struct Model {
     #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     pub ignore_merges: Option<bool>,
     unk_id: Option<usize>,
-    #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     #[serde(default)]
     pub merges: Vec<serde::de::IgnoredAny>,
     dropout: Option<f64>,

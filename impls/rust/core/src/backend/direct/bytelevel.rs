@@ -75,14 +75,21 @@ fn normalized(definition: &Definition) -> Option<bool> {
     }
 }
 
-/// The rules that texts are split by, if they are; `None` if it is another pre-tokenizer.
-fn split(definition: &Definition) -> Option<Option<Rules>> {
+/// How words are told.
+enum Split {
+    /// All of a text is one.
+    Whole,
+    By(Rules),
+}
+
+/// How texts are split; `None` if it is another pre-tokenizer.
+fn split(definition: &Definition) -> Option<Split> {
     let given = definition.pre_tokenizer.as_ref()?;
     if is_byte_level(given) {
-        return Some(None);
+        return Some(Split::Whole);
     }
     match given["pretokenizers"].as_array().map(Vec::as_slice) {
-        Some([split, bytes]) if given["type"] == "Sequence" && is_byte_level(bytes) => Rules::of(split).map(Some),
+        Some([split, bytes]) if given["type"] == "Sequence" && is_byte_level(bytes) => Rules::of(split).map(Split::By),
         _ => None,
     }
 }
@@ -91,10 +98,13 @@ impl ByteLevel {
     /// The encoder of a tokenizer of this family; otherwise the error says what it lacks.
     pub fn new(folder: &TokenizerFolder) -> Result<Self, String> {
         let model: Model = model_of(folder)?;
-        let rules = split(&folder.definition).ok_or("its pre_tokenizer is another")?;
+        let scanner = match split(&folder.definition).ok_or("its pre_tokenizer is another")? {
+            Split::Whole => None,
+            Split::By(rules) => Some(Scanner::new(rules)),
+        };
         Ok(Self {
             is_normalized: normalized(&folder.definition).ok_or("its normalizer is another")?,
-            scanner: rules.map(Scanner::new),
+            scanner,
             pieces: Pieces::new(&model)?,
         })
     }
@@ -144,7 +154,7 @@ impl Pieces {
             if ids.len() > 1 {
                 several.extend_from_slice(&ids);
             }
-            (ids.len() as u32) << COUNT | place
+            ((ids.len() as u32) << COUNT) | place
         };
         own.chars = (FIRST..FIRST + CHARS).map(&mut char_ids).collect();
         own.several = several;
@@ -188,7 +198,7 @@ impl Pieces {
     fn merge_part(&self, part: &[u8], workspace: &mut Workspace, ids: &mut Vec<u32>) {
         let [first @ 0xe0..0xf0, second, third] = part else { return self.merge(part, workspace, ids) };
         let low = |byte: u8| u32::from(byte) % 64;
-        let number = (u32::from(*first) % 16) << 12 | low(*second) << 6 | low(*third);
+        let number = ((u32::from(*first) % 16) << 12) | (low(*second) << 6) | low(*third);
         let char = self.chars[(number - FIRST) as usize];
         let (count, place) = ((char >> COUNT) as usize, char % (1 << COUNT));
         if count == 1 {
@@ -201,7 +211,7 @@ impl Pieces {
     fn merge(&self, word: &[u8], workspace: &mut Workspace, ids: &mut Vec<u32>) {
         let from = ids.len();
         ids.extend(word.iter().map(|byte| self.bytes[usize::from(*byte)]));
-        let rank = |_: &[u32], at: usize| self.ranks[usize::from(word[at]) << 8 | usize::from(word[at + 1])];
+        let rank = |_: &[u32], at: usize| self.ranks[(usize::from(word[at]) << 8) | usize::from(word[at + 1])];
         self.merges.apply_from(ids, from, workspace, rank);
     }
 }

@@ -1,10 +1,10 @@
 //! What expressions of pre-tokenizers say of characters, told by the engine that `tokenizers` matches them with.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use tokenizers::utils::SysRegex;
 
-use super::pages::{PAGE, Page, Pages};
+use super::pages::{PAGE, PAGES, Page, Pages};
 
 /// `\p{L}`.
 pub const LETTER: u8 = 1;
@@ -20,7 +20,7 @@ pub const UPPER: u8 = 1 << 4;
 pub const LOWER: u8 = 1 << 5;
 
 /// The classes of all characters.
-pub static CLASSES: Pages = Pages::new(classes);
+pub static CLASSES: Pages = Pages { pages: [const { OnceLock::new() }; PAGES], make: classes };
 
 static EXPRESSIONS: LazyLock<[(u8, SysRegex); 6]> = LazyLock::new(|| {
     [

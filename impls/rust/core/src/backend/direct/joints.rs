@@ -50,17 +50,17 @@ fn is_inner(byte: u8) -> bool {
 #[inline]
 pub fn width(first: u8) -> usize {
     match first {
-        ..0xc0 => 1,
-        ..0xe0 => 2,
-        ..0xf0 => 3,
-        _ => 4,
+        0..0xc0 => 1,
+        0xc0..0xe0 => 2,
+        0xe0..0xf0 => 3,
+        0xf0.. => 4,
     }
 }
 
 #[inline]
 fn bit(left: &[u8], right: &[u8]) -> usize {
-    let number = |char: &[u8]| char.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    let pair = number(left) << 32 | number(right);
+    let number = |char: &[u8]| char.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    let pair = (number(left) << 32) | number(right);
     (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as usize
 }
 

@@ -213,7 +213,7 @@ impl Merges {
 /// A rank with a place behind it, so that of equal ranks the first place is the least.
 #[inline]
 fn placed(rank: u32, at: usize) -> u32 {
-    if rank == NONE { NONE } else { rank << PLACE | at as u32 }
+    if rank == NONE { NONE } else { (rank << PLACE) | at as u32 }
 }
 
 /// The least of all. None has the highest bit, and the processor compares them faster as numbers with a sign.

@@ -1,15 +1,24 @@
 //! NFC, for texts that are not in it yet, by the tables of `tokenizers`.
 
+use std::sync::{LazyLock, OnceLock};
+
 use unicode_normalization_alignments::char::canonical_combining_class;
 use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::pages::Pages;
+use super::pages::{PAGES, Pages};
 
 /// The combining class of each character that NFC leaves as it is whatever stands before it, or `CHANGES`.
-static CLASSES: Pages = Pages::new(|chars| chars.map(|char| char.map_or(0, class)));
+static CLASSES: Pages =
+    Pages { pages: [const { OnceLock::new() }; PAGES], make: |chars| chars.map(|char| char.map_or(0, class)) };
 const CHANGES: u8 = u8::MAX;
-/// What characters begin with in UTF-8 before which all are of class 0.
-const FIRST: u8 = 0xcc;
+/// So many characters have all their bytes but the last one in common.
+const BLOCK: usize = 64;
+
+/// Which blocks of characters of up to three bytes have only characters of class 0.
+static QUIET: LazyLock<Box<[bool; 0x1_0000 / BLOCK]>> = LazyLock::new(|| {
+    let is_quiet = |at: usize| (at * BLOCK..(at + 1) * BLOCK).all(|number| CLASSES.get(number) == 0);
+    Box::new(std::array::from_fn(is_quiet))
+});
 
 fn class(char: char) -> u8 {
     match is_nfc_quick(std::iter::once(char)) {
@@ -60,20 +69,23 @@ fn next_change(text: &str, from: usize) -> Option<(usize, usize)> {
     changes.then_some((begin, text.len()))
 }
 
-/// How many bytes a text begins with that are of characters that begin with less than `FIRST`.
+/// How many bytes a text begins with that are of characters in quiet blocks.
 fn plain(text: &[u8]) -> usize {
-    let is_ascii = |eight: &&[u8; 8]| u64::from_le_bytes(**eight) & 0x8080_8080_8080_8080 == 0;
-    let ascii = 8 * text.as_chunks().0.iter().take_while(is_ascii).count();
-    ascii + text[ascii..].iter().take_while(|byte| **byte < FIRST).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_below_the_first_are_left() {
-        let begins = |char: char| char.encode_utf8(&mut [0; 4]).as_bytes()[0];
-        assert!(('\0'..=char::MAX).all(|char| class(char) == 0 || begins(char) >= FIRST));
+    let quiet = &**QUIET;
+    let mut at = 0;
+    loop {
+        let block = match text[at..] {
+            [..0x80, ..] => {
+                at += 1;
+                continue;
+            }
+            [lead @ 0x80..0xe0, _, ..] => usize::from(lead) % 32,
+            [lead @ 0xe0..0xf0, second, _, ..] => ((usize::from(lead) % 16) << 6) | (usize::from(second) % 64),
+            _ => return at,
+        };
+        if !quiet[block] {
+            return at;
+        }
+        at += if block < 32 { 2 } else { 3 };
     }
 }

@@ -4,23 +4,18 @@ use std::sync::OnceLock;
 
 /// So many characters are found out at once.
 pub const PAGE: usize = 256;
-const PAGES: usize = 0x11_0000 / PAGE;
+pub const PAGES: usize = 0x11_0000 / PAGE;
 
 /// A page: a number for each of its characters, of which some may be no character.
 pub type Page = [u8; PAGE];
 
-/// Numbers of all characters.
+/// Numbers of all characters, in pages that are made of their characters by `make`.
 pub struct Pages {
-    pages: [OnceLock<Page>; PAGES],
-    make: fn(&[Option<char>; PAGE]) -> Page,
+    pub pages: [OnceLock<Page>; PAGES],
+    pub make: fn(&[Option<char>; PAGE]) -> Page,
 }
 
 impl Pages {
-    /// Pages are made of their characters by `make`.
-    pub const fn new(make: fn(&[Option<char>; PAGE]) -> Page) -> Self {
-        Self { pages: [const { OnceLock::new() }; PAGES], make }
-    }
-
     /// What a character has, by its number.
     #[inline]
     pub fn get(&self, number: usize) -> u8 {
@@ -37,8 +32,10 @@ mod tests {
 
     #[test]
     fn each_character_has_its_own() {
-        let own = |char: char| (char as u32 % 251) as u8;
-        static PAGES: Pages = Pages::new(|chars| chars.map(|char| char.map_or(0, |char| (char as u32 % 251) as u8)));
-        assert!(('\0'..=char::MAX).rev().all(|char| PAGES.get(char as usize) == own(char)));
+        static ALL: Pages = Pages {
+            pages: [const { OnceLock::new() }; PAGES],
+            make: |chars| chars.map(|char| char.map_or(0, |char| (char as u32 % 251) as u8)),
+        };
+        assert!(('\0'..=char::MAX).rev().all(|char| ALL.get(char as usize) == (char as u32 % 251) as u8));
     }
 }

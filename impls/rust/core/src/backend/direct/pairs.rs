@@ -57,7 +57,7 @@ impl Table {
             while own.slots[at] != FREE {
                 at = own.next(at);
             }
-            own.slots[at] = key << NUMBER | u64::from(*number);
+            own.slots[at] = (key << NUMBER) | u64::from(*number);
         }
         own
     }
@@ -96,13 +96,13 @@ fn place(mixed: u64, end: usize) -> usize {
 /// Two bits of a word, by the middle bits of a number.
 #[inline]
 fn bits(mixed: u64) -> u64 {
-    1 << (mixed >> 24 & 63) | 1 << (mixed >> 30 & 63)
+    (1 << ((mixed >> 24) & 63)) | (1 << ((mixed >> 30) & 63))
 }
 
 /// A pair as a number, and that number mixed: its high bits are of use.
 #[inline]
 fn mixed([left, right]: [u32; 2]) -> (u64, u64) {
-    let key = u64::from(left) << TOKEN | u64::from(right);
+    let key = (u64::from(left) << TOKEN) | u64::from(right);
     (key, key.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 

@@ -28,6 +28,14 @@ struct Pair {
 }
 
 impl Pair {
+    /// Which of the two has a key, if its tokens are here.
+    #[inline]
+    fn find(&self, key: u128) -> Option<usize> {
+        // Which it is can't be foreseen, so it is no branch.
+        let which = usize::from(self.keys[1] == key);
+        (self.keys[which] == key && self.counts[which] != MANY).then_some(which)
+    }
+
     #[inline]
     fn append(&self, which: usize, ids: &mut Vec<u32>) {
         // All of them are copied, as that takes no loop, and those that are none taken back.
@@ -89,7 +97,12 @@ impl Recent {
             return self.append_longer(text, from, to, ids, encode);
         }
         let key = short_key(text, from, to);
-        self.append_short(key, short_place(key), text, from, to, ids, encode);
+        let place = short_place(key);
+        let pair = &self.pairs[place];
+        match pair.find(key) {
+            Some(which) => pair.append(which, ids),
+            None => self.append_beside((key, place), text, from, to, ids, encode),
+        }
     }
 
     /// The same for words that stand one behind the other: where they end, of up to [`AT_ONCE`].
@@ -102,7 +115,7 @@ impl Recent {
         mut encode: impl FnMut(usize, usize, &mut Vec<u32>),
     ) {
         // All places are known before the first is looked at, so that the processor waits for many of them at once.
-        let (mut keys, mut places) = ([0; AT_ONCE], [0; AT_ONCE]);
+        let (mut keys, mut places) = ([LONGER; AT_ONCE], [0; AT_ONCE]);
         let mut begin = from;
         for ((key, place), end) in keys.iter_mut().zip(&mut places).zip(ends) {
             if end - begin <= SHORTEST {
@@ -111,50 +124,37 @@ impl Recent {
             }
             begin = *end;
         }
+        let (mut found, mut count) = ([0; AT_ONCE * FEWEST_IDS], 0);
         begin = from;
-        for ((key, place), end) in keys.into_iter().zip(places).zip(ends) {
-            let encode = |ids: &mut Vec<u32>| encode(begin, *end, ids);
-            if end - begin <= SHORTEST {
-                self.append_short(key, place, text, begin, *end, ids, encode);
+        for ((key, place), end) in keys.iter().zip(&places).zip(ends) {
+            let pair = &self.pairs[*place];
+            if let (Some(which), Some(room)) = (pair.find(*key), found[count..].first_chunk_mut()) {
+                *room = pair.ids[which];
+                count += pair.counts[which] as usize;
             } else {
-                self.append_longer(text, begin, *end, ids, encode);
+                ids.extend_from_slice(&found[..count]);
+                count = 0;
+                self.append_beside((*key, *place), text, begin, *end, ids, |ids| encode(begin, *end, ids));
             }
             begin = *end;
         }
-    }
-
-    #[inline]
-    fn append_short(
-        &mut self,
-        key: u128,
-        place: usize,
-        text: &[u8],
-        from: usize,
-        to: usize,
-        ids: &mut Vec<u32>,
-        encode: impl FnOnce(&mut Vec<u32>),
-    ) {
-        let pair = &mut self.pairs[place];
-        // Which of the two it is can't be foreseen, so it is no branch.
-        let which = usize::from(pair.keys[1] == key);
-        if pair.keys[which] == key && pair.counts[which] != MANY {
-            return pair.append(which, ids);
-        }
-        self.append_beside(key, place, text, from, to, ids, encode);
+        ids.extend_from_slice(&found[..count]);
     }
 
     /// The same for a word that was not found in its place, but may be in the one beside it.
     #[inline(never)]
     fn append_beside(
         &mut self,
-        key: u128,
-        place: usize,
+        (key, place): (u128, usize),
         text: &[u8],
         from: usize,
         to: usize,
         ids: &mut Vec<u32>,
         encode: impl FnOnce(&mut Vec<u32>),
     ) {
+        if key == LONGER {
+            return self.append_longer(text, from, to, ids, encode);
+        }
         for place in [place, place ^ 1] {
             let pair = &self.pairs[place];
             if let Some(which) = pair.keys.iter().position(|own| *own == key) {
@@ -240,15 +240,18 @@ const fn short_masks() -> [u128; SHORTEST + 1] {
     masks
 }
 
+/// The key of words that are longer.
+const LONGER: u128 = u128::MAX;
+
 /// The bytes of a short word, and how many they are, in a number. No word has the key of zero.
 #[inline]
 fn short_key(text: &[u8], from: usize, to: usize) -> u128 {
     let length = to - from;
     let bytes = match text.get(from..from + SHORTEST + 1).and_then(|more| more.first_chunk()) {
         Some(more) => u128::from_le_bytes(*more) & SHORT_MASKS[length],
-        None => text[from..to].iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte)),
+        None => text[from..to].iter().rev().fold(0, |bytes, byte| (bytes << 8) | u128::from(*byte)),
     };
-    bytes | (length as u128 + 1) << (8 * SHORTEST)
+    bytes | ((length as u128 + 1) << (8 * SHORTEST))
 }
 
 #[inline]

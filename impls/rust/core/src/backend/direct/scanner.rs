@@ -135,7 +135,7 @@ impl Scanner {
     }
 
     /// The class of the character at a place, and the place behind it.
-    #[inline(always)]
+    #[inline]
     fn class(&self, text: &[u8], at: usize) -> (u8, usize) {
         let Some(byte) = text.get(at) else { return (END, at) };
         match self.ascii[usize::from(*byte)] {
@@ -239,13 +239,13 @@ impl Scanner {
 }
 
 /// The same for a character of several bytes.
-#[inline(always)]
+#[inline]
 fn wide(text: &[u8], at: usize) -> (u8, usize) {
     let part = |within: usize| usize::from(text[at + within]) % 64;
     let (number, length) = match text[at] {
-        lead @ ..0xe0 => ((usize::from(lead) % 32) << 6 | part(1), 2),
-        lead @ ..0xf0 => ((usize::from(lead) % 16) << 12 | part(1) << 6 | part(2), 3),
-        lead => ((usize::from(lead) % 8) << 18 | part(1) << 12 | part(2) << 6 | part(3), 4),
+        lead @ 0..0xe0 => (((usize::from(lead) % 32) << 6) | part(1), 2),
+        lead @ 0xe0..0xf0 => (((usize::from(lead) % 16) << 12) | (part(1) << 6) | part(2), 3),
+        lead @ 0xf0.. => (((usize::from(lead) % 8) << 18) | (part(1) << 12) | (part(2) << 6) | part(3), 4),
     };
     (CLASSES.get(number), at + length)
 }
@@ -262,9 +262,8 @@ fn contraction(text: &[u8], at: usize) -> Option<usize> {
     let lower = |at: usize| behind.get(at).map(u8::to_ascii_lowercase);
     match (lower(0)?, lower(1)) {
         (b's' | b't' | b'm' | b'd', _) => Some(at + 2),
-        (b'r' | b'v', Some(b'e')) | (b'l', Some(b'l')) => Some(at + 3),
-        // The long s, which is an s to an expression that doesn't look at cases.
-        (0xc5, Some(0xbf)) => Some(at + 3),
+        // The last is the long s, which is an s to an expression that doesn't look at cases.
+        (b'r' | b'v', Some(b'e')) | (b'l', Some(b'l')) | (0xc5, Some(0xbf)) => Some(at + 3),
         _ => None,
     }
 }
