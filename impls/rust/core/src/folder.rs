@@ -67,7 +67,6 @@ pub(crate) struct Model {
     #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     pub ignore_merges: Option<bool>,
     unk_id: Option<usize>,
-    #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     #[serde(default)]
     pub merges: Vec<serde::de::IgnoredAny>,
     dropout: Option<f64>,
@@ -84,6 +83,23 @@ impl Model {
             Vocab::ById(vocab) => vocab.contains_key(piece),
             Vocab::Scored(vocab) => vocab.iter().any(|(own, _)| own == piece),
         }
+    }
+
+    /// The id that all of its vocabulary are below.
+    #[cfg(feature = "direct")]
+    pub fn end(&self) -> u64 {
+        match &self.vocab {
+            Vocab::ById(vocab) => vocab.values().filter_map(Value::as_u64).max().map_or(0, |last| last + 1),
+            Vocab::Scored(vocab) => vocab.len() as u64,
+        }
+    }
+
+    /// Whether no two pieces have one id.
+    #[cfg(feature = "direct")]
+    pub fn has_ids_once(&self) -> bool {
+        let Vocab::ById(vocab) = &self.vocab else { return true };
+        let mut seen = vec![false; self.end() as usize];
+        vocab.values().filter_map(Value::as_u64).all(|id| !std::mem::replace(&mut seen[id as usize], true))
     }
 
     /// Whether it has a token for what is unknown, by its place among pieces whose scores are logarithms of probabilities.

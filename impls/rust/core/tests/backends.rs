@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use minisgl_tokenizer::TokenizerFolder;
-use minisgl_tokenizer::backend::{Choice, HuggingFace, TokenizerBackend, best};
+use minisgl_tokenizer::backend::{Choice, Direct, HuggingFace, TokenizerBackend, best};
 use serde_json::{Value, json};
 use support::pinned;
 
@@ -245,17 +245,161 @@ fn random_texts_are_encoded_as_tokenizers_does() {
     }
 }
 
+/// The encoder of this library for each expression of byte-level BPE: the name of a tokenizer that has the vocabulary,
+/// and what the expression is changed to.
+const EXPRESSIONS: [(&str, Option<&str>); 5] = [
+    ("qwen2.5", None),
+    ("tekken", None),
+    (
+        "qwen2.5",
+        Some(
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ),
+    ),
+    (
+        "tekken",
+        Some(
+            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]|\s+(?!\S)|\s",
+        ),
+    ),
+    (
+        "qwen2.5",
+        Some(concat!(
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
+            r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        )),
+    ),
+];
+
+/// Compare texts in batches, as `tokenizers` has them encoded by all threads.
+fn assert_equal(own: &dyn TokenizerBackend, yardstick: &HuggingFace, texts: &[String]) {
+    for some in texts.chunks(4096) {
+        let slices: Vec<&str> = some.iter().map(String::as_str).collect();
+        let answers = own.encode_batch(&slices).into_iter().zip(yardstick.encode_batch(&slices));
+        for ((got, expected), text) in answers.zip(some) {
+            assert_eq!(got, expected, "{text:?}");
+        }
+    }
+}
+
 #[test]
 fn each_expression_of_a_pre_tokenizer_splits_as_tokenizers_does() {
-    let (words, into) = (words(), tempfile::tempdir().unwrap());
-    let llama3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-    let change = |all: &mut Value| all["pre_tokenizer"]["pretokenizers"][0]["pattern"] = json!({"Regex": llama3});
-    let folder = changed("qwen2.5", change, into.path());
-    assert_eq!(Choice::of(&folder), Choice::Fastokens);
-    let (best, yardstick) = (best(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
-    let mut numbers = Numbers(3);
-    for _ in 0..3000 {
-        let text = text(&mut numbers, &words, &[]).replace('a', "1234");
-        assert_eq!(best.encode_batch(&[&text]), yardstick.encode_batch(&[&text]), "{text:?}");
+    const AROUND: [&str; 12] = ["a", "A", "1", " ", "\n", "'", "", "é", "ʰ", "\u{301}", ".", "/"];
+    let words = words();
+    for (name, expression) in EXPRESSIONS {
+        let into = tempfile::tempdir().unwrap();
+        let change = |all: &mut Value| {
+            if let Some(expression) = expression {
+                all["pre_tokenizer"]["pretokenizers"][0]["pattern"] = json!({"Regex": expression});
+            }
+        };
+        let folder = changed(name, change, into.path());
+        assert!(Direct::knows(&folder), "{name} {expression:?}");
+        let (own, yardstick) = (Direct::new(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
+        let mut numbers = Numbers(3);
+        let mut around = || AROUND[numbers.below(AROUND.len())];
+        let all = ('\0'..=char::MAX).filter(|char| *char < '\u{3000}' || *char as u32 % 31 == 3);
+        let texts: Vec<String> = all
+            .map(|char| {
+                let (left, right) = (around(), around());
+                format!("a{char}b {char}1{char} {char}\n{left}{char}{right}'{char}'r{char} A{char}{char}{left} {char}s'{char}")
+            })
+            .collect();
+        assert_equal(&own, &yardstick, &texts);
+        let mut telling = || {
+            let strings = (0..=numbers.below(7)).map(|_| numbers.pick(&TELLING)).collect::<String>();
+            strings + &text(&mut numbers, &words, &[]).replace('a', "1234")
+        };
+        let texts: Vec<String> = (0..4000).map(|_| telling()).collect();
+        assert_equal(&own, &yardstick, &texts);
+    }
+}
+
+#[test]
+fn marks_are_put_in_order_and_composed_as_tokenizers_does() {
+    let into = tempfile::tempdir().unwrap();
+    let folder = changed("qwen2.5", |_| (), into.path());
+    let (own, yardstick) = (Direct::new(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
+    let bases = ["a", "e", " ", "中", "\u{1100}\u{1161}", "\u{ac00}", "", "क", "\u{9c7}", "が"];
+    let marks = ['\u{301}', '\u{323}', '\u{302}', '\u{11a8}', '\u{3099}', '\u{93c}', '\u{9be}', '\u{e38}', '\u{345}'];
+    let mut numbers = Numbers(5);
+    let mut stack = || {
+        let mut text = String::from(bases[numbers.below(bases.len())]);
+        for _ in 0..numbers.below(5) {
+            let any = char::from_u32(0x300 + numbers.below(0x70) as u32);
+            text.push(any.filter(|_| numbers.below(2) == 0).unwrap_or(marks[numbers.below(marks.len())]));
+        }
+        text
+    };
+    let texts: Vec<String> = (0..8000).map(|_| (0..4).map(|_| stack()).collect()).collect();
+    assert_equal(&own, &yardstick, &texts);
+}
+
+#[test]
+fn made_up_words_are_merged_as_tokenizers_does() {
+    let scripts = [(0x61, 26), (0x41, 26), (0x430, 32), (0x4e00, 20_000), (0xac00, 11_000), (0x915, 36), (0x1f600, 60)];
+    for name in ["qwen2.5", "tekken"] {
+        let into = tempfile::tempdir().unwrap();
+        let folder = changed(name, |_| (), into.path());
+        let (own, yardstick) = (Direct::new(&folder).unwrap(), HuggingFace::new(&folder).unwrap());
+        let mut numbers = Numbers(11);
+        let mut word = |at: usize| {
+            let (first, count) = scripts[numbers.below(scripts.len())];
+            let length = if at.is_multiple_of(100) { numbers.below(700) } else { numbers.below(12) };
+            (0..length).filter_map(|_| char::from_u32((first + numbers.below(count)) as u32)).collect::<String>()
+        };
+        let texts: Vec<String> = (0..12_000).map(|at| word(at) + &word(at + 1)).collect();
+        assert_equal(&own, &yardstick, &texts);
+    }
+}
+
+#[test]
+fn what_is_odd_in_a_byte_level_vocabulary_is_not_known() {
+    type Change = fn(&mut Value);
+    let changes: [Change; 5] = [
+        |all| all["model"]["vocab"]["Ġthe"] = all["model"]["vocab"]["Ġof"].clone(),
+        |all| drop(all["model"]["vocab"].as_object_mut().unwrap().remove("Ā")),
+        |all| all["model"]["vocab"]["far"] = json!(1 << 20),
+        |all| all["model"]["byte_fallback"] = json!(true),
+        |all| all["normalizer"] = json!({"type": "NFD"}),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let into = tempfile::tempdir().unwrap();
+        assert!(!Direct::knows(&changed("qwen2.5", change, into.path())), "change {at}");
+    }
+}
+
+#[test]
+fn the_vocabulary_goes_before_merges_if_it_is_to() {
+    for ignored in [false, true] {
+        let into = tempfile::tempdir().unwrap();
+        let change = |all: &mut Value| {
+            all["model"]["vocab"]["Ġqzxqzx"] = json!(151_999);
+            all["model"]["ignore_merges"] = json!(ignored);
+        };
+        let folder = changed("qwen2.5", change, into.path());
+        let expected = HuggingFace::new(&folder).unwrap().encode_batch(&["a qzxqzx"]);
+        assert_eq!(Direct::new(&folder).unwrap().encode_batch(&["a qzxqzx"]), expected);
+        assert_eq!(expected[0].as_ref().unwrap().contains(&151_999), ignored);
+    }
+}
+
+#[test]
+fn a_post_processor_that_changes_offsets_changes_no_ids() {
+    let bytes = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
+    for templates in [1, 2] {
+        let into = tempfile::tempdir().unwrap();
+        let change = |all: &mut Value| {
+            let mut processors = vec![all["post_processor"].clone(); templates];
+            processors.insert(1, bytes.clone());
+            all["post_processor"] = json!({"type": "Sequence", "processors": processors});
+        };
+        let folder = changed("tekken", change, into.path());
+        assert_eq!(Direct::knows(&folder), templates == 1);
+        if templates == 1 {
+            let expected = HuggingFace::new(&folder).unwrap().encode_batch(&[" one two"]);
+            assert_eq!(Direct::new(&folder).unwrap().encode_batch(&[" one two"]), expected);
+        }
     }
 }

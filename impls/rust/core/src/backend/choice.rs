@@ -25,6 +25,10 @@ impl Choice {
         if !folder.unlisted_special_tokens().is_empty() || !definition.added_tokens.iter().all(AddedToken::is_plain) {
             return Self::Tokenizers;
         }
+        // Without merges it is a table.
+        if cfg!(feature = "fastokens") && is_byte_level_bpe(definition) && !definition.model.merges.is_empty() {
+            return Self::Fastokens;
+        }
         #[cfg(feature = "direct")]
         if super::Direct::knows(folder) {
             return Self::Direct;

@@ -16,7 +16,15 @@ pub struct Frame {
 #[derive(Deserialize)]
 #[serde(tag = "type")]
 enum PostProcessor {
-    TemplateProcessing { single: Vec<Part>, special_tokens: HashMap<String, SpecialToken> },
+    TemplateProcessing {
+        single: Vec<Part>,
+        special_tokens: HashMap<String, SpecialToken>,
+    },
+    /// It changes offsets.
+    ByteLevel {},
+    Sequence {
+        processors: Vec<PostProcessor>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -31,12 +39,29 @@ struct SpecialToken {
 }
 
 impl Frame {
-    /// The frame that a tokenizer.json asks for; `None` if it is not one template with one text.
+    /// The frame that a tokenizer.json asks for; `None` if it has more than one template, with one text.
     pub fn of(definition: &Definition) -> Option<Self> {
         let Some(given) = definition.post_processor.as_ref().filter(|given| !given.is_null()) else {
             return Some(Self::default());
         };
-        let PostProcessor::TemplateProcessing { single, special_tokens } = PostProcessor::deserialize(given).ok()?;
+        let processors = match PostProcessor::deserialize(given).ok()? {
+            PostProcessor::Sequence { processors } => processors,
+            only => vec![only],
+        };
+        let mut own = None;
+        for processor in processors {
+            match processor {
+                PostProcessor::ByteLevel {} => (),
+                PostProcessor::TemplateProcessing { single, special_tokens } if own.is_none() => {
+                    own = Some(Self::of_template(&single, &special_tokens)?);
+                }
+                _ => return None,
+            }
+        }
+        Some(own.unwrap_or_default())
+    }
+
+    fn of_template(single: &[Part], special_tokens: &HashMap<String, SpecialToken>) -> Option<Self> {
         let text = single.iter().position(|part| matches!(part, Part::Sequence {}))?;
         let tokens = |parts: &[Part]| {
             let ids = parts.iter().map(|part| match part {

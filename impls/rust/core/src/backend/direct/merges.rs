@@ -3,11 +3,36 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use ahash::AHashMap;
+use serde::Deserialize;
+
+use super::pairs::Pairs;
+use crate::folder::Model;
+
+/// A merge as it is written: two tokens, or both in a line.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Merge {
+    Pair(String, String),
+    Line(String),
+}
+
+impl Merge {
+    /// Whether it is the line with the version of a file.
+    pub fn is_comment(&self) -> bool {
+        matches!(self, Self::Line(line) if line.starts_with("#version"))
+    }
+
+    pub fn pair(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Pair(left, right) => Some((left, right)),
+            Self::Line(line) => line.split_once(' '),
+        }
+    }
+}
 
 /// The rules of a vocabulary. The earlier of two has the lower rank.
 pub struct Merges {
-    ranks: AHashMap<(u32, u32), u32>,
+    ranks: Pairs,
     /// What the rule of each rank makes.
     products: Vec<u32>,
 }
@@ -15,9 +40,24 @@ pub struct Merges {
 /// Memory that is used again from one piece to the next.
 #[derive(Default)]
 pub struct Workspace {
-    ranks: Vec<u32>,
+    row: Row,
     links: Vec<Link>,
     queue: BinaryHeap<Reverse<(u32, usize)>>,
+}
+
+/// Tokens in places that they keep. A token that was merged into the one before it is skipped.
+struct Row {
+    ids: [u32; SHORT],
+    /// The rank of each token and the next one, and its place behind that: the least is what is merged next.
+    ranks: [u32; SHORT],
+    before: [u8; SHORT],
+    after: [u8; SHORT],
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self { ids: [0; SHORT], ranks: [NONE; SHORT], before: [0; SHORT], after: [0; SHORT] }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -29,69 +69,99 @@ struct Link {
 }
 
 /// The rank of two tokens that no rule is for.
-const NONE: u32 = u32::MAX;
+pub const NONE: u32 = i32::MAX as u32;
 /// Up to this many tokens the best pair is looked for in a row, above in a heap.
 const SHORT: usize = 256;
+/// How much a rank is shifted to have a place behind it.
+const PLACE: u32 = 8;
+/// So many ranks are compared at once.
+const LANES: usize = 8;
 
 impl Merges {
     /// Rules in the order of their ranks: the two tokens of each, and what they become.
     pub fn new(rules: &[[u32; 3]]) -> Self {
-        Self {
-            ranks: rules.iter().zip(0..).map(|([left, right, _], rank)| ((*left, *right), rank)).collect(),
-            products: rules.iter().map(|[_, _, product]| *product).collect(),
-        }
+        let ranked = rules.iter().zip(0..).map(|([left, right, _], rank)| ([*left, *right], rank));
+        Self { ranks: Pairs::new(ranked), products: rules.iter().map(|[_, _, product]| *product).collect() }
     }
 
-    fn rank(&self, left: u32, right: u32) -> u32 {
-        self.ranks.get(&(left, right)).copied().unwrap_or(NONE)
+    /// Whether the rules of a model can be kept.
+    pub fn fit(model: &Model) -> bool {
+        model.merges.len() < Pairs::END && model.end() <= Pairs::END as u64
+    }
+
+    /// The rank of the rule for two tokens, or `NONE`.
+    #[inline]
+    pub fn rank(&self, left: u32, right: u32) -> u32 {
+        self.ranks.get([left, right]).unwrap_or(NONE)
     }
 
     /// Merge the tokens `ids[from..]` until no rule applies.
     pub fn apply(&self, ids: &mut Vec<u32>, from: usize, workspace: &mut Workspace) {
+        self.apply_from(ids, from, workspace, |ids, at| self.rank(ids[at], ids[at + 1]));
+    }
+
+    /// The same, with another way to tell the rank of a token and the next one before any was merged.
+    #[inline]
+    pub fn apply_from(
+        &self,
+        ids: &mut Vec<u32>,
+        from: usize,
+        workspace: &mut Workspace,
+        rank: impl Fn(&[u32], usize) -> u32,
+    ) {
         if ids.len() - from <= SHORT {
-            self.apply_in_row(ids, from, &mut workspace.ranks);
+            self.apply_in_row(ids, from, &mut workspace.row, rank);
         } else {
             self.apply_by_heap(ids, from, workspace);
         }
     }
 
-    /// `ranks` is memory for the rank of each token and the next one.
-    fn apply_in_row(&self, ids: &mut Vec<u32>, from: usize, ranks: &mut Vec<u32>) {
-        ranks.clear();
-        ranks.extend(ids[from..].windows(2).map(|pair| self.rank(pair[0], pair[1])));
-        ranks.push(NONE);
+    #[inline]
+    fn apply_in_row(&self, ids: &mut Vec<u32>, from: usize, row: &mut Row, rank: impl Fn(&[u32], usize) -> u32) {
+        let (own, end) = (&ids[from..], ids.len() - from);
+        if end < 2 {
+            return;
+        }
+        row.ids[..end].copy_from_slice(own);
+        for at in 0..end - 1 {
+            row.ranks[at] = placed(rank(own, at), at);
+            row.before[at + 1] = at as u8;
+            row.after[at] = (at + 1) as u8;
+        }
+        row.after[end - 1] = 0;
+        let lanes = end.next_multiple_of(LANES);
+        row.ranks[end - 1..lanes].fill(NONE);
         loop {
-            let best = ranks.iter().fold(NONE, |best, rank| best.min(*rank));
+            let best = least(row.ranks[..lanes].as_chunks().0);
             if best == NONE {
+                break;
+            }
+            let at = (best % (1 << PLACE)) as usize;
+            let product = self.products[(best >> PLACE) as usize];
+            let gone = usize::from(row.after[at]);
+            let next = usize::from(row.after[gone]);
+            row.ids[at] = product;
+            row.after[at] = next as u8;
+            row.ranks[gone] = NONE;
+            row.ranks[at] = NONE;
+            if next > 0 {
+                row.before[next] = at as u8;
+                row.ranks[at] = placed(self.rank(product, row.ids[next]), at);
+            }
+            if at > 0 {
+                let before = usize::from(row.before[at]);
+                row.ranks[before] = placed(self.rank(row.ids[before], product), before);
+            }
+        }
+        ids.truncate(from);
+        let mut at = 0;
+        loop {
+            ids.push(row.ids[at]);
+            at = usize::from(row.after[at]);
+            if at == 0 {
                 return;
             }
-            let kept = self.apply_rule(best, &mut ids[from..], ranks);
-            ids.truncate(from + kept);
-            ranks.truncate(kept);
         }
-    }
-
-    /// Apply one rule wherever it applies, from left to right, until one comes up that is to be applied before.
-    /// What is left stands in front: so many tokens.
-    fn apply_rule(&self, rule: u32, row: &mut [u32], ranks: &mut [u32]) -> usize {
-        let product = self.products[rule as usize];
-        let (mut kept, mut at, mut is_best) = (0, 0, true);
-        while at < row.len() {
-            if ranks[at] != rule || !is_best {
-                (row[kept], ranks[kept]) = (row[at], ranks[at]);
-                (kept, at) = (kept + 1, at + 1);
-                continue;
-            }
-            row[kept] = product;
-            ranks[kept] = row.get(at + 2).map_or(NONE, |next| self.rank(product, *next));
-            is_best = ranks[kept] >= rule;
-            if kept > 0 {
-                ranks[kept - 1] = self.rank(row[kept - 1], product);
-                is_best &= ranks[kept - 1] >= rule;
-            }
-            (kept, at) = (kept + 1, at + 2);
-        }
-        kept
     }
 
     fn apply_by_heap(&self, ids: &mut Vec<u32>, from: usize, workspace: &mut Workspace) {
@@ -140,6 +210,25 @@ impl Merges {
     }
 }
 
+/// A rank with a place behind it, so that of equal ranks the first place is the least.
+#[inline]
+fn placed(rank: u32, at: usize) -> u32 {
+    if rank == NONE { NONE } else { (rank << PLACE) | at as u32 }
+}
+
+/// The least of all. None has the highest bit, and the processor compares them faster as numbers with a sign.
+#[inline]
+fn least(ranks: &[[u32; LANES]]) -> u32 {
+    let mut best = [i32::MAX; LANES];
+    for some in ranks {
+        for (best, rank) in best.iter_mut().zip(some) {
+            *best = (*best).min(rank.cast_signed());
+        }
+    }
+    let half: [i32; LANES / 2] = std::array::from_fn(|at| best[at].min(best[at + LANES / 2]));
+    half[0].min(half[1]).min(half[2].min(half[3])).cast_unsigned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +272,8 @@ mod tests {
         for length in 1..200 {
             let ids: Vec<u32> = (0..length).map(|_| below(4)).collect();
             let (mut row, mut heap) = (ids.clone(), ids.clone());
-            merges.apply_in_row(&mut row, 0, &mut workspace.ranks);
+            let rank = |ids: &[u32], at: usize| merges.rank(ids[at], ids[at + 1]);
+            merges.apply_in_row(&mut row, 0, &mut workspace.row, rank);
             merges.apply_by_heap(&mut heap, 0, &mut workspace);
             let expected = apply(&rules, ids);
             assert_eq!(row, expected);

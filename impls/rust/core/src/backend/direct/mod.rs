@@ -3,12 +3,19 @@
 
 mod added;
 mod bert;
+mod bytelevel;
 mod bytes;
 mod chars;
 mod charsmap;
+mod classes;
 mod frame;
+mod joints;
 mod merges;
+mod nfc;
+mod pages;
+mod pairs;
 mod recent;
+mod scanner;
 mod sentencepiece;
 mod trie;
 mod unigram;
@@ -21,6 +28,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use self::added::{Added, Stretch};
+use self::bytelevel::ByteLevel;
 use self::bytes::Bytes;
 use self::frame::Frame;
 use self::recent::Recent;
@@ -128,6 +136,8 @@ fn make_of(folder: &TokenizerFolder) -> Option<Make> {
         Some(|folder| Ok(Box::new(Unigram::new(folder)?)))
     } else if bytes::knows(folder) {
         Some(|folder| Ok(Box::new(Bytes::new(folder)?)))
+    } else if bytelevel::knows(folder) {
+        Some(|folder| Ok(Box::new(ByteLevel::new(folder)?)))
     } else {
         None
     }

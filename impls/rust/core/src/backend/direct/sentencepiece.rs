@@ -6,7 +6,7 @@ use ahash::{AHashMap, AHashSet};
 use serde::Deserialize;
 
 use super::chars::Chars;
-use super::merges::{Merges, Workspace};
+use super::merges::{Merge, Merges, Workspace};
 use super::{Family, Memory, model_of};
 use crate::backend::choice::is_sentencepiece_bpe;
 use crate::folder::TokenizerFolder;
@@ -58,33 +58,12 @@ struct Model {
     merges: Vec<Merge>,
 }
 
-/// A merge as it is written: two tokens, or both in a line.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Merge {
-    Pair(String, String),
-    Line(String),
-}
-
-impl Merge {
-    /// Whether it is the line with the version of a file.
-    fn is_comment(&self) -> bool {
-        matches!(self, Self::Line(line) if line.starts_with("#version"))
-    }
-
-    fn pair(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Pair(left, right) => Some((left, right)),
-            Self::Line(line) => line.split_once(' '),
-        }
-    }
-}
-
 /// Whether a tokenizer.json is of this family.
 pub fn knows(folder: &TokenizerFolder) -> bool {
     let model = &folder.definition.model;
     is_sentencepiece_bpe(&folder.definition)
         && model.ignore_merges != Some(true)
+        && Merges::fit(model)
         && (0..=255).all(|byte| model.has(&byte_token(byte)))
 }
 
