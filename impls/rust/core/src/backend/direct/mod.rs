@@ -1,5 +1,5 @@
-//! The encoder of this library: straight from text to ids, without offsets, for the families of tokenizers that no crate
-//! encodes both exactly and as fast.
+//! The encoder of this library: straight from text to ids, without offsets, for families of tokenizers that no crate
+//! encodes both exactly and as fast, and for byte-level BPE.
 
 mod added;
 mod bert;
@@ -45,7 +45,7 @@ trait Family: Send + Sync {
 }
 
 /// The longest text whose memory is kept for others.
-const MOST_KEPT: usize = 1 << 20;
+const MOST_KEPT: usize = 1 << 18;
 
 /// What one thread works with, kept from batch to batch.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 /// So many pairs of words are kept that are short and have few ids, so many words that are longer, and so many of any.
 const PAIRS: usize = 1 << 13;
-const SLOTS: usize = 1 << 14;
-const LONG_SLOTS: usize = 1 << 13;
+const SLOTS: usize = 1 << 13;
+const LONG_SLOTS: usize = 1 << 11;
 
 /// So many words are looked up at once.
 pub const AT_ONCE: usize = 32;
@@ -64,7 +64,8 @@ struct Slot {
     count: u32,
 }
 
-/// The tokens of words that were met lately, in about a megabyte: each word has one place, and takes it from another.
+/// The tokens of words that were met lately, in a megabyte and up to two more for long ones: a word has a place or the one
+/// beside it, and takes it from another.
 pub struct Recent {
     pairs: Box<[Pair]>,
     slots: Box<[Slot]>,
