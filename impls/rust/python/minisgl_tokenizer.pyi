@@ -90,6 +90,6 @@ class FrameWorker:
         """Answer the frames that `take` gives until it gives None, or until there are `local_bs` messages.
 
         Frames for the front end, frames for the back end, and what has no answer: a code, a printable line that says
-        why, and the uid if it has one. Raises what `take` raises, and `TypeError` if it gives anything else; frames that
-        were taken before that have no answer.
+        why, and the uid if it has one. Raises what `take` raises, and `TypeError` if it gives anything else; frames
+        that were taken before that have no answer.
         """
