@@ -34,7 +34,7 @@ pub(crate) struct Definition {
     pub normalizer: Option<Value>,
     #[serde(default)]
     pub pre_tokenizer: Option<Value>,
-    #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
+    #[cfg_attr(not(any(feature = "direct", feature = "fastokens")), expect(dead_code, reason = "only they read it"))]
     #[serde(default)]
     pub post_processor: Option<Value>,
     #[serde(default)]
@@ -67,6 +67,7 @@ pub(crate) struct Model {
     #[cfg_attr(not(feature = "direct"), expect(dead_code, reason = "only the encoder of this library reads it"))]
     pub ignore_merges: Option<bool>,
     unk_id: Option<usize>,
+    #[cfg_attr(not(any(feature = "direct", feature = "fastokens")), expect(dead_code, reason = "only they read it"))]
     #[serde(default)]
     pub merges: Vec<serde::de::IgnoredAny>,
     dropout: Option<f64>,
@@ -86,7 +87,7 @@ impl Model {
     }
 
     /// The id that all of its vocabulary are below.
-    #[cfg(feature = "direct")]
+    #[cfg(any(feature = "direct", feature = "fastokens"))]
     pub fn end(&self) -> u64 {
         match &self.vocab {
             Vocab::ById(vocab) => vocab.values().filter_map(Value::as_u64).max().map_or(0, |last| last + 1),
@@ -94,8 +95,18 @@ impl Model {
         }
     }
 
+    /// Whether each id below the end of its vocabulary is that of a piece.
+    #[cfg(feature = "fastokens")]
+    pub fn has_all_ids(&self) -> bool {
+        let count = match &self.vocab {
+            Vocab::ById(vocab) => vocab.len(),
+            Vocab::Scored(vocab) => vocab.len(),
+        };
+        self.has_ids_once() && self.end() == count as u64
+    }
+
     /// Whether no two pieces have one id.
-    #[cfg(feature = "direct")]
+    #[cfg(any(feature = "direct", feature = "fastokens"))]
     pub fn has_ids_once(&self) -> bool {
         let Vocab::ById(vocab) = &self.vocab else { return true };
         let mut seen = vec![false; self.end() as usize];

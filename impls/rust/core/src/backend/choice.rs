@@ -25,59 +25,20 @@ impl Choice {
         if !folder.unlisted_special_tokens().is_empty() || !definition.added_tokens.iter().all(AddedToken::is_plain) {
             return Self::Tokenizers;
         }
-        // It is faster on texts of short words. Without merges all that is needed is a table.
-        if cfg!(feature = "fastokens") && is_byte_level_bpe(definition) && !definition.model.merges.is_empty() {
+        #[cfg(feature = "fastokens")]
+        if super::Fastokens::knows(folder) {
             return Self::Fastokens;
         }
         #[cfg(feature = "direct")]
         if super::Direct::knows(folder) {
             return Self::Direct;
         }
-        if cfg!(feature = "fastokens") && is_byte_level_bpe(definition) {
-            Self::Fastokens
-        } else if cfg!(feature = "splintr") && (is_sentencepiece_bpe(definition) || is_unigram(definition)) {
+        if cfg!(feature = "splintr") && (is_sentencepiece_bpe(definition) || is_unigram(definition)) {
             Self::Splintr
         } else {
             Self::Tokenizers
         }
     }
-}
-
-/// The expressions that `fastokens` was compared on: those of Qwen2, of Llama 3 and of Tekken.
-const EXPRESSIONS: [&str; 3] = [
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    concat!(
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|",
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|",
-        r"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    ),
-];
-
-/// Byte-level BPE, of texts as they are or in NFC, split by an expression that was compared or not at all.
-fn is_byte_level_bpe(definition: &Definition) -> bool {
-    let model = &definition.model;
-    let given = definition.normalizer.as_ref().filter(|given| !given.is_null());
-    let normalized = given.is_none_or(|given| *given == json!({"type": "NFC"}));
-    let split = match definition.pre_tokenizer.as_ref() {
-        Some(bytes) if is_byte_level(bytes) => true,
-        Some(sequence) => match sequence["pretokenizers"].as_array().map(Vec::as_slice) {
-            Some([split, bytes]) => is_byte_level(bytes) && EXPRESSIONS.iter().any(|each| *split == isolated(each)),
-            _ => false,
-        },
-        None => false,
-    };
-    model.is_plain_bpe() && model.byte_fallback != Some(true) && normalized && split
-}
-
-fn isolated(expression: &str) -> Value {
-    json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false})
-}
-
-pub fn is_byte_level(pre_tokenizer: &Value) -> bool {
-    let flag = |name: &str| pre_tokenizer[name].as_bool();
-    let bare = flag("add_prefix_space") == Some(false) && flag("use_regex") == Some(false);
-    pre_tokenizer["type"] == "ByteLevel" && bare
 }
 
 /// BPE with byte fallback on a text whose spaces are marks, with one more in front.

@@ -25,7 +25,7 @@ impl HuggingFace {
     }
 
     /// The id of a token, an added one or one of the vocabulary.
-    #[cfg(feature = "direct")]
+    #[cfg(any(feature = "direct", feature = "fastokens"))]
     pub(super) fn id_of(&self, token: &str) -> Option<u32> {
         self.0.token_to_id(token)
     }

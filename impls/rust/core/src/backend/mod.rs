@@ -7,17 +7,27 @@ use crate::error::TokenizeError;
 #[cfg(feature = "tokenizers")]
 use crate::{error::LoadError, folder::TokenizerFolder};
 
+#[cfg(any(feature = "direct", feature = "fastokens"))]
+mod added;
 mod choice;
 #[cfg(feature = "direct")]
 mod direct;
 #[cfg(feature = "fastokens")]
 mod fastokens;
+#[cfg(any(feature = "direct", feature = "fastokens"))]
+mod frame;
 #[cfg(feature = "tokenizers")]
 mod huggingface;
 #[cfg(feature = "llm-tokenizer")]
 mod llm_tokenizer;
+#[cfg(any(feature = "direct", feature = "fastokens"))]
+mod nfc;
+#[cfg(any(feature = "direct", feature = "fastokens"))]
+mod pages;
 #[cfg(feature = "splintr")]
 mod splintr;
+#[cfg(any(feature = "direct", feature = "fastokens"))]
+mod splits;
 
 pub use choice::Choice;
 #[cfg(feature = "direct")]

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use ahash::AHashMap;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::joints::{Joints, width};
 use super::merges::{Merge, Merges, Workspace};
-use super::nfc::nfc;
 use super::recent::AT_ONCE;
 use super::scanner::{Rules, Scanner};
 use super::{Family, Memory, model_of};
-use crate::backend::choice::is_byte_level;
+use crate::backend::nfc::{nfc, normalized};
+use crate::backend::splits::{before_byte_level, is_byte_level};
 use crate::detokenize::byte_of_char;
 use crate::folder::{Definition, TokenizerFolder};
 
@@ -67,14 +66,6 @@ pub fn knows(folder: &TokenizerFolder) -> bool {
         && Merges::fit(model)
 }
 
-/// Whether texts are brought into NFC; `None` if it is another normalizer.
-fn normalized(definition: &Definition) -> Option<bool> {
-    match definition.normalizer.as_ref().filter(|given| !given.is_null()) {
-        None => Some(false),
-        Some(given) => (*given == json!({"type": "NFC"})).then_some(true),
-    }
-}
-
 /// How words are told.
 enum Split {
     /// All of a text is one.
@@ -88,10 +79,7 @@ fn split(definition: &Definition) -> Option<Split> {
     if is_byte_level(given) {
         return Some(Split::Whole);
     }
-    match given["pretokenizers"].as_array().map(Vec::as_slice) {
-        Some([split, bytes]) if given["type"] == "Sequence" && is_byte_level(bytes) => Rules::of(split).map(Split::By),
-        _ => None,
-    }
+    Rules::of(before_byte_level(given)?).map(Split::By)
 }
 
 impl ByteLevel {

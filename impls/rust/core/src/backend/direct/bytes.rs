@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Family, Memory, model_of};
-use crate::backend::choice::is_byte_level;
+use crate::backend::splits::is_byte_level;
 use crate::detokenize::byte_of_char;
 use crate::folder::TokenizerFolder;
 

@@ -4,7 +4,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use tokenizers::utils::SysRegex;
 
-use super::pages::{PAGE, PAGES, Page, Pages};
+use crate::backend::pages::{PAGE, PAGES, Page, Pages};
 
 /// `\p{L}`.
 pub const LETTER: u8 = 1;

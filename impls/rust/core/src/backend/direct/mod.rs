@@ -1,18 +1,14 @@
 //! The encoder of this library: straight from text to ids, without offsets, for families of tokenizers that no crate
 //! encodes both exactly and as fast, and for byte-level BPE.
 
-mod added;
 mod bert;
 mod bytelevel;
 mod bytes;
 mod chars;
 mod charsmap;
 mod classes;
-mod frame;
 mod joints;
 mod merges;
-mod nfc;
-mod pages;
 mod pairs;
 mod recent;
 mod scanner;
@@ -27,14 +23,14 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use self::added::{Added, Stretch};
 use self::bytelevel::ByteLevel;
 use self::bytes::Bytes;
-use self::frame::Frame;
 use self::recent::Recent;
 use self::sentencepiece::SentencePiece;
 use self::unigram::Unigram;
 use self::wordpiece::WordPiece;
+use super::added::{Added, Stretch};
+use super::frame::Frame;
 use super::{HuggingFace, TokenizerBackend, is_worth_threads};
 use crate::error::{LoadError, TokenizeError};
 use crate::folder::{AddedToken, TokenizerFolder};

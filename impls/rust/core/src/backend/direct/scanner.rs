@@ -1,8 +1,9 @@
 //! The words of a text, by the expressions that pre-tokenizers of byte-level BPE split it with.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::classes::{BREAK, CLASSES, LETTER, LOWER, NUMBER, SPACE, UPPER};
+use crate::backend::splits;
 
 /// What expressions differ in. All of them take, in this order: letters with one other character in front, numbers,
 /// other characters with a space in front and line breaks behind, spaces.
@@ -30,39 +31,13 @@ enum Contractions {
     Ends,
 }
 
-/// The expressions that are known, and their rules: those of Qwen2, Llama 3, Tekken, cl100k and o200k.
+/// The expressions that are known, and their rules.
 const KNOWN: [(&str, Rules); 5] = [
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        QWEN2,
-    ),
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        Rules { digits: 3, ..QWEN2 },
-    ),
-    (
-        concat!(
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|",
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|",
-            r"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        ),
-        TEKKEN,
-    ),
-    (
-        concat!(
-            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|",
-            r"\s+\z|\s*[\r\n]|\s+(?!\S)|\s"
-        ),
-        Rules { digits: 3, end_first: true, ..QWEN2 },
-    ),
-    (
-        concat!(
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
-            r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        ),
-        Rules { contractions: Contractions::Ends, digits: 3, ..TEKKEN },
-    ),
+    (splits::QWEN2, QWEN2),
+    (splits::LLAMA3, Rules { digits: 3, ..QWEN2 }),
+    (splits::TEKKEN, TEKKEN),
+    (splits::CL100K, Rules { digits: 3, end_first: true, ..QWEN2 }),
+    (splits::O200K, Rules { contractions: Contractions::Ends, digits: 3, ..TEKKEN }),
 ];
 const QWEN2: Rules =
     Rules { contractions: Contractions::Words, cased: false, digits: 1, slashes: false, end_first: false };
@@ -71,9 +46,7 @@ const TEKKEN: Rules = Rules { contractions: Contractions::Ordinary, cased: true,
 impl Rules {
     /// The rules of a pre-tokenizer that splits by an expression which is known.
     pub fn of(split: &Value) -> Option<Self> {
-        let split_by =
-            |regex| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
-        KNOWN.iter().find(|(expression, _)| *split == split_by(expression)).map(|(_, rules)| *rules)
+        KNOWN.iter().find(|(expression, _)| splits::is_by(split, expression)).map(|(_, rules)| *rules)
     }
 }
 
