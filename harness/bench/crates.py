@@ -20,7 +20,7 @@ from harness.project import Project
 from harness.tokenizer import TransformersCodec
 
 SIZES = (1, 16, 64)
-_ROUNDS = 24
+_ROUNDS = 48
 _WARM_UP = 2
 _IN_A_ROW = 8
 _TEXTS = 256

@@ -1,6 +1,5 @@
 //! Prompts to ids.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::backend::TokenizerBackend;
@@ -24,31 +23,32 @@ impl TokenizeManager {
     /// Encode a batch: one answer a request, in the same order. Conversations are rendered first, then all texts
     /// go to the back end in one call; what can't be rendered or encoded costs the others nothing.
     pub fn tokenize(&self, requests: &[TokenizeRequest<'_>]) -> Vec<Result<TokenizeOutput, TokenizeError>> {
-        let texts: Vec<Result<Cow<'_, str>, TokenizeError>> = requests
-            .iter()
-            .map(|request| match &request.prompt {
-                PromptInput::Text(text) => Ok(Cow::Borrowed(text.as_ref())),
-                PromptInput::Messages(messages) => match &self.template {
-                    Some(template) => template.render(messages).map(Cow::Owned),
-                    None => Err(TokenizeError::NoTemplate),
-                },
-            })
-            .collect();
-        let slices: Vec<&str> = texts.iter().flatten().map(AsRef::as_ref).collect();
-        let mut encoded = self.backend.encode_batch(&slices).into_iter();
-        requests
-            .iter()
-            .zip(&texts)
-            .map(|(request, text)| {
-                let ids = match text {
-                    Ok(_) => encoded
-                        .next()
-                        .unwrap_or_else(|| Err(TokenizeError::Encode("the back end gave no answer".into())))?,
-                    Err(error) => return Err(error.clone()),
-                };
-                let ids = bytemuck::allocation::cast_vec(ids);
-                Ok(TokenizeOutput { uid: request.uid, ids })
-            })
-            .collect()
+        let chat = requests.iter().filter_map(|request| match &request.prompt {
+            PromptInput::Text(_) => None,
+            PromptInput::Messages(messages) => Some(messages.as_slice()),
+        });
+        let render = |messages| match &self.template {
+            Some(template) => template.render(messages),
+            None => Err(TokenizeError::NoTemplate),
+        };
+        let rendered: Vec<Result<String, TokenizeError>> = chat.map(render).collect();
+        let mut next = rendered.iter();
+        let texts = requests.iter().filter_map(|request| match &request.prompt {
+            PromptInput::Text(text) => Some(text.as_ref()),
+            PromptInput::Messages(_) => next.next()?.as_deref().ok(),
+        });
+        let mut encoded = self.backend.encode_batch(&texts.collect::<Vec<_>>()).into_iter();
+        let mut rendered = rendered.into_iter();
+        let answer = |request: &TokenizeRequest<'_>| {
+            if let PromptInput::Messages(_) = request.prompt
+                && let Some(Err(error)) = rendered.next()
+            {
+                return Err(error);
+            }
+            let missing = || Err(TokenizeError::Encode("the back end gave no answer".into()));
+            let ids = encoded.next().unwrap_or_else(missing)?;
+            Ok(TokenizeOutput { uid: request.uid, ids: bytemuck::allocation::cast_vec(ids) })
+        };
+        requests.iter().map(answer).collect()
     }
 }

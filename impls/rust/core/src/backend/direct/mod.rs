@@ -47,6 +47,7 @@ const MOST_KEPT: usize = 1 << 18;
 #[derive(Default)]
 struct Memory {
     recent: Recent,
+    ids: Vec<u32>,
     word: Vec<u8>,
     text: String,
     merging: merges::Workspace,
@@ -88,14 +89,16 @@ impl Direct {
     }
 
     fn encode(&self, text: &str, memory: &mut Memory) -> Vec<u32> {
-        let mut ids = Vec::with_capacity(text.len() / 2 + 8);
+        let mut ids = std::mem::take(&mut memory.ids);
+        ids.clear();
         ids.extend_from_slice(&self.frame.before);
         self.added.cut(text, |stretch| match stretch {
             Stretch::Text(text) => self.family.encode(text, memory, &mut ids),
             Stretch::Token(id) => ids.push(id),
         });
         ids.extend_from_slice(&self.frame.after);
-        ids
+        memory.ids = ids;
+        memory.ids.clone()
     }
 
     fn encode_some(&self, texts: &[&str]) -> Vec<Result<Vec<u32>, TokenizeError>> {
