@@ -13,6 +13,7 @@ use crate::folder::Definition;
 static CLASSES: Pages =
     Pages { pages: [const { OnceLock::new() }; PAGES], make: |chars| chars.map(|char| char.map_or(0, class)) };
 const CHANGES: u8 = u8::MAX;
+
 /// Which characters may have a class, by their bytes.
 struct Classed {
     /// Where the row of a first byte begins; those of no such characters have one without bits.
