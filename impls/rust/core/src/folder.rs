@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::LoadError;
 
@@ -51,11 +51,16 @@ pub(crate) struct AddedToken {
 }
 
 impl AddedToken {
-    /// Whether it is looked for in a text as it is, wherever it stands.
-    pub fn is_plain(&self) -> bool {
-        ["normalized", "single_word", "lstrip", "rstrip"]
-            .iter()
-            .all(|flag| self.flags.get(*flag) == Some(&false.into()))
+    /// Whether it is looked for in a text that is normalized, if it stands somewhere else than one that isn't.
+    pub fn is_normalized(&self) -> bool {
+        self.flags.get("normalized") != Some(&false.into())
+    }
+
+    /// Whether what stands around it doesn't matter.
+    fn is_plain(&self) -> bool {
+        let is_off = |flag: &&str| self.flags.get(*flag) == Some(&false.into());
+        ["single_word", "lstrip", "rstrip"].iter().all(is_off)
+            && self.flags.get("normalized").is_some_and(Value::is_boolean)
     }
 }
 
@@ -143,6 +148,17 @@ enum Vocab {
 const MOST_IDS: u64 = 1 << 24;
 
 impl Definition {
+    /// The normalizer, if it does anything.
+    pub fn normalizer(&self) -> Option<&Value> {
+        self.normalizer.as_ref().filter(|given| !given.is_null() && given["normalizers"] != json!([]))
+    }
+
+    /// Whether all added tokens are looked for in a text as it is.
+    pub fn has_plain_tokens(&self) -> bool {
+        let is_given = |token: &AddedToken| self.normalizer().is_none() || !token.is_normalized();
+        self.added_tokens.iter().all(|token| token.is_plain() && is_given(token))
+    }
+
     fn check_ids(&self, file: &Path) -> Result<(), LoadError> {
         let added = self.added_tokens.iter().map(|token| Some(u64::from(token.id)));
         let highest = match &self.model.vocab {

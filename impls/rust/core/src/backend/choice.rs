@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::folder::{AddedToken, Definition, TokenizerFolder};
+use crate::folder::{Definition, TokenizerFolder};
 
 /// A back end for encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Choice {
     pub fn of(folder: &TokenizerFolder) -> Self {
         let definition = &folder.definition;
         // Tokens that only the configuration has are added by `tokenizers` alone.
-        if !folder.unlisted_special_tokens().is_empty() || !definition.added_tokens.iter().all(AddedToken::is_plain) {
+        if !folder.unlisted_special_tokens().is_empty() || !definition.has_plain_tokens() {
             return Self::Tokenizers;
         }
         #[cfg(feature = "fastokens")]

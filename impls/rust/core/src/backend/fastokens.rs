@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use super::added::{Added, Stretch};
 use super::frame::Frame;
 use super::nfc::{nfc, normalized};
-use super::splits::{LLAMA3, QWEN2, TEKKEN, before_byte_level, is_by, is_byte_level};
+use super::splits::{DEEPSEEK, LLAMA3, QWEN2, TEKKEN, before_byte_level, is_by};
 use super::{HuggingFace, TokenizerBackend, is_worth_threads};
 use crate::error::{LoadError, TokenizeError};
-use crate::folder::{AddedToken, TokenizerFolder};
+use crate::folder::TokenizerFolder;
 
 /// Encodes what is between added tokens with the crate `fastokens`, and decodes with `tokenizers`. Added tokens, NFC and
 /// the tokens around a text are this library's, which takes less time for them.
@@ -25,7 +25,7 @@ pub struct Fastokens {
     decoder: HuggingFace,
 }
 
-/// The expressions that the crate was compared on.
+/// The expressions that the crate was compared on, beside those of DeepSeek-V3.
 const EXPRESSIONS: [&str; 3] = [QWEN2, LLAMA3, TEKKEN];
 /// The crate encodes longer texts on more than one thread, if it is asked for all of them.
 const LONG: usize = 1 << 16;
@@ -34,14 +34,18 @@ const MOST_KEPT: usize = 1 << 18;
 
 impl Fastokens {
     /// Whether the crate was found exact for what a folder's tokenizer.json says: byte-level BPE, of texts as they are or in
-    /// NFC, split by an expression that was compared or not at all.
+    /// NFC, split by expressions that were compared or not at all.
     pub fn knows(folder: &TokenizerFolder) -> bool {
         let definition = &folder.definition;
         let model = &definition.model;
-        let is_split = definition.pre_tokenizer.as_ref().is_some_and(|given| {
-            let is_known = |split| EXPRESSIONS.iter().any(|each| is_by(split, each));
-            is_byte_level(given) || before_byte_level(given).is_some_and(is_known)
-        });
+        let is_split = match definition.pre_tokenizer.as_ref().and_then(before_byte_level) {
+            Some([]) => true,
+            Some([split]) => EXPRESSIONS.iter().any(|each| is_by(split, each)),
+            Some(splits) => {
+                splits.len() == DEEPSEEK.len() && splits.iter().zip(DEEPSEEK).all(|(own, each)| is_by(own, each))
+            }
+            None => false,
+        };
         // Without merges all that is needed is a table, which `Direct` is.
         model.is_plain_bpe()
             && !model.merges.is_empty()
@@ -50,7 +54,7 @@ impl Fastokens {
             && normalized(definition).is_some()
             && is_split
             && Frame::of(definition).is_some()
-            && definition.added_tokens.iter().all(AddedToken::is_plain)
+            && definition.has_plain_tokens()
     }
 
     /// The tokenizer of a folder, without truncation or padding whatever its file says.

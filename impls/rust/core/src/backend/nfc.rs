@@ -70,7 +70,7 @@ fn class(char: char) -> u8 {
 
 /// Whether texts are brought into NFC; `None` if it is another normalizer.
 pub fn normalized(definition: &Definition) -> Option<bool> {
-    match definition.normalizer.as_ref().filter(|given| !given.is_null()) {
+    match definition.normalizer() {
         None => Some(false),
         Some(given) => (*given == json!({"type": "NFC"})).then_some(true),
     }

@@ -27,6 +27,18 @@ pub const O200K: &str = concat!(
     r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
 
+/// The expressions of DeepSeek-V3, by which a text is split one after the other.
+#[cfg(feature = "fastokens")]
+pub const DEEPSEEK: [&str; 3] = [
+    r"\p{N}{1,3}",
+    "[一-龥\u{3040}-ゟ゠-ヿ]+",
+    concat!(
+        r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|"##,
+        "[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|",
+        r"\s+(?!\S)|\s+"
+    ),
+];
+
 /// Whether a pre-tokenizer splits by an expression, all of which becomes words.
 pub fn is_by(split: &Value, expression: &str) -> bool {
     *split == json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false})
@@ -39,10 +51,11 @@ pub fn is_byte_level(pre_tokenizer: &Value) -> bool {
     pre_tokenizer["type"] == "ByteLevel" && bare
 }
 
-/// The first of two pre-tokenizers of which the other takes the bytes.
-pub fn before_byte_level(pre_tokenizer: &Value) -> Option<&Value> {
-    match pre_tokenizer["pretokenizers"].as_array()?.as_slice() {
-        [split, bytes] if pre_tokenizer["type"] == "Sequence" && is_byte_level(bytes) => Some(split),
-        _ => None,
+/// What comes before a pre-tokenizer that takes the bytes; nothing if that is all.
+pub fn before_byte_level(pre_tokenizer: &Value) -> Option<&[Value]> {
+    if is_byte_level(pre_tokenizer) {
+        return Some(&[]);
     }
+    let (last, before) = pre_tokenizer["pretokenizers"].as_array()?.split_last()?;
+    (pre_tokenizer["type"] == "Sequence" && is_byte_level(last)).then_some(before)
 }

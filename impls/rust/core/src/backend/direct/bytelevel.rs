@@ -11,7 +11,7 @@ use super::recent::AT_ONCE;
 use super::scanner::{Rules, Scanner};
 use super::{Family, Memory, model_of};
 use crate::backend::nfc::{nfc, normalized};
-use crate::backend::splits::{before_byte_level, is_byte_level};
+use crate::backend::splits::before_byte_level;
 use crate::detokenize::byte_of_char;
 use crate::folder::{Definition, TokenizerFolder};
 
@@ -75,11 +75,11 @@ enum Split {
 
 /// How texts are split; `None` if it is another pre-tokenizer.
 fn split(definition: &Definition) -> Option<Split> {
-    let given = definition.pre_tokenizer.as_ref()?;
-    if is_byte_level(given) {
-        return Some(Split::Whole);
+    match before_byte_level(definition.pre_tokenizer.as_ref()?)? {
+        [] => Some(Split::Whole),
+        [split] => Rules::of(split).map(Split::By),
+        _ => None,
     }
-    Rules::of(before_byte_level(given)?).map(Split::By)
 }
 
 impl ByteLevel {

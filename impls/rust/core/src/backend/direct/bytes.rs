@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Family, Memory, model_of};
 use crate::backend::splits::is_byte_level;
@@ -22,7 +21,7 @@ struct Model {
 pub fn knows(folder: &TokenizerFolder) -> bool {
     let definition = &folder.definition;
     let model = &definition.model;
-    definition.normalizer.as_ref().is_none_or(Value::is_null)
+    definition.normalizer().is_none()
         && definition.pre_tokenizer.as_ref().is_some_and(is_byte_level)
         && model.is_plain_bpe()
         && model.merges.is_empty()

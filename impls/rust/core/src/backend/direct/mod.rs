@@ -33,7 +33,7 @@ use super::added::{Added, Stretch};
 use super::frame::Frame;
 use super::{HuggingFace, TokenizerBackend, is_worth_threads};
 use crate::error::{LoadError, TokenizeError};
-use crate::folder::{AddedToken, TokenizerFolder};
+use crate::folder::TokenizerFolder;
 
 /// Encodes texts without added tokens, appending to ids.
 trait Family: Send + Sync {
@@ -68,9 +68,7 @@ impl Direct {
     /// Whether there is an encoder here for what a folder's tokenizer.json says.
     pub fn knows(folder: &TokenizerFolder) -> bool {
         let definition = &folder.definition;
-        Frame::of(definition).is_some()
-            && definition.added_tokens.iter().all(AddedToken::is_plain)
-            && make_of(folder).is_some()
+        Frame::of(definition).is_some() && definition.has_plain_tokens() && make_of(folder).is_some()
     }
 
     /// The tokenizer of a folder.
