@@ -32,10 +32,10 @@ impl TokenizeManager {
             None => Err(TokenizeError::NoTemplate),
         };
         let rendered: Vec<Result<String, TokenizeError>> = chat.map(render).collect();
-        let mut next = rendered.iter();
+        let mut chats = rendered.iter();
         let texts = requests.iter().filter_map(|request| match &request.prompt {
             PromptInput::Text(text) => Some(text.as_ref()),
-            PromptInput::Messages(_) => next.next()?.as_deref().ok(),
+            PromptInput::Messages(_) => chats.next()?.as_deref().ok(),
         });
         let mut encoded = self.backend.encode_batch(&texts.collect::<Vec<_>>()).into_iter();
         let mut rendered = rendered.into_iter();
