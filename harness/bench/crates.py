@@ -61,8 +61,8 @@ def run(project: Project, announce: Announce) -> Report:
         _COLUMNS,
         tuple(rows),
         (
-            f"medians of {_ROUNDS} rounds of at least {_IN_A_ROW} batches and {_TEXTS} texts, none of which comes twice; "
-            "every crate gets each, in all orders equally often",
+            f"medians of {_ROUNDS} rounds of at least {_IN_A_ROW} batches and {_TEXTS} texts, none of which comes "
+            "twice; every crate gets each, in all orders equally often",
             "exact: that gave the ids of `tokenizers` for all; compared are `tokenizers`, `fastokens` and `splintr`",
         ),
     )
