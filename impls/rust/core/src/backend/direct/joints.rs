@@ -83,5 +83,7 @@ mod tests {
         assert!(has("中", "文") && has(" ", "é") && has("a", "b"));
         assert!(has("字", "母") && has("한", "국") && has("나", "라"));
         assert!(!has("文", "中") && !has("é", " ") && !has("中", "a") && !has("母", "字"));
+        // A whole character joins no other with its first byte.
+        assert!(!has("中", "旦"));
     }
 }
