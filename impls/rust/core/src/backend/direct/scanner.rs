@@ -240,3 +240,42 @@ fn contraction(text: &[u8], at: usize) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::utils::SysRegex;
+
+    use super::*;
+
+    const TELLING: [&str; 36] = [
+        "a", "b", "A", "Z", "é", "Ω", "中", "か", "ʰ", "ǅ", "\u{301}", "\u{93e}", "1", "٣", "Ⅷ", " ", " ", "  ", "\t",
+        "\u{3000}", "\u{85}", "\n", "\r\n", "\n\n", "'", "'s", "'S", "'ſ", "'re", "'lL", ".", "/", "-", "!", "😀",
+        "\0",
+    ];
+
+    /// A linear congruential generator: the same numbers everywhere.
+    fn numbers(mut state: u32) -> impl FnMut(usize) -> usize {
+        move |end| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % end
+        }
+    }
+
+    #[test]
+    fn words_are_those_that_the_expression_matches() {
+        for (expression, rules) in KNOWN {
+            let (regex, scanner) = (SysRegex::new(expression).unwrap(), Scanner::new(rules));
+            let mut below = numbers(1);
+            for _ in 0..60_000 {
+                let text: String = (0..1 + below(7)).map(|_| TELLING[below(TELLING.len())]).collect();
+                let mut at = 0;
+                for (from, to) in regex.find_iter(&text) {
+                    let end = scanner.end(&text, at);
+                    assert_eq!((from, to), (at, end), "{text:?} {expression}");
+                    at = end;
+                }
+                assert_eq!(at, text.len(), "{text:?} {expression}");
+            }
+        }
+    }
+}
