@@ -267,7 +267,7 @@ mod tests {
             let (regex, scanner) = (SysRegex::new(expression).unwrap(), Scanner::new(rules));
             let mut below = numbers(1);
             for _ in 0..60_000 {
-                let text: String = (0..1 + below(7)).map(|_| TELLING[below(TELLING.len())]).collect();
+                let text: String = (0..=below(7)).map(|_| TELLING[below(TELLING.len())]).collect();
                 let mut at = 0;
                 for (from, to) in regex.find_iter(&text) {
                     let end = scanner.end(&text, at);
