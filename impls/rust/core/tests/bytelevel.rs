@@ -228,7 +228,7 @@ fn a_post_processor_that_changes_offsets_changes_no_ids() {
 }
 
 #[test]
-fn a_long_text_is_encoded_as_a_short_one() {
+fn a_long_text_is_encoded_as_tokenizers_does() {
     let words = words();
     for name in ["qwen2.5", "tekken"] {
         let into = tempfile::tempdir().unwrap();

@@ -9,6 +9,8 @@ use crate::{error::LoadError, folder::TokenizerFolder};
 
 #[cfg(any(feature = "direct", feature = "fastokens"))]
 mod added;
+#[cfg(all(test, any(feature = "direct", feature = "fastokens")))]
+mod chance;
 mod choice;
 #[cfg(feature = "direct")]
 mod direct;

@@ -138,14 +138,7 @@ fn next_classed(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A linear congruential generator: the same numbers everywhere.
-    fn numbers(mut state: u32) -> impl FnMut(usize) -> usize {
-        move |end| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as usize % end
-        }
-    }
+    use crate::backend::chance::numbers;
 
     fn composed(text: &str) -> String {
         text.nfc().map(|(char, _)| char).collect()

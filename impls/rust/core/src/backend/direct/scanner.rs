@@ -246,20 +246,13 @@ mod tests {
     use tokenizers::utils::SysRegex;
 
     use super::*;
+    use crate::backend::chance::numbers;
 
     const TELLING: [&str; 36] = [
         "a", "b", "A", "Z", "é", "Ω", "中", "か", "ʰ", "ǅ", "\u{301}", "\u{93e}", "1", "٣", "Ⅷ", " ", " ", "  ", "\t",
         "\u{3000}", "\u{85}", "\n", "\r\n", "\n\n", "'", "'s", "'S", "'ſ", "'re", "'lL", ".", "/", "-", "!", "😀",
         "\0",
     ];
-
-    /// A linear congruential generator: the same numbers everywhere.
-    fn numbers(mut state: u32) -> impl FnMut(usize) -> usize {
-        move |end| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as usize % end
-        }
-    }
 
     #[test]
     fn words_are_those_that_the_expression_matches() {
