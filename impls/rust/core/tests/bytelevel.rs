@@ -124,7 +124,9 @@ fn expressions_that_split_one_after_the_other_do_as_in_tokenizers() {
 fn added_tokens_that_are_normalized_stand_between_those_that_are_not() {
     let into = tempfile::tempdir().unwrap();
     let change = |all: &mut Value| {
-        for (content, id, normalized) in [("<a>", 200_000, false), ("x<a", 200_001, true), (">y", 200_002, true)] {
+        for (content, id, normalized) in
+            [("<a>", 200_000, false), ("x<a", 200_001, true), (">y", 200_002, true), ("<a>x", 200_003, false)]
+        {
             all["added_tokens"]
                 .as_array_mut()
                 .unwrap()
